@@ -14,15 +14,17 @@
     X(TooMany, "too_many", "There are more things than their limit; the text names it.")           \
     X(Busy, "busy", "The server's queue is full; nothing was done, try again.")                    \
     X(StorageFull, "storage_full", "The disk is full; nothing was written, reads go on.")          \
-    X(ReadOnly, "read_only", "A write to the log failed; writes stop until a restart. The outcome "\
-                             "of a write that was under way is unknown.")                          \
+    X(ReadOnly, "read_only",                                                                       \
+      "A write to the log failed; writes stop until a restart. The outcome "                       \
+      "of a write that was under way is unknown.")                                                 \
     X(Timeout, "timeout", "A wait reached its limit.")                                             \
     X(SqlError, "sql_error", "The database refused the statement.")                                \
     X(SqlUnavailable, "sql_unavailable", "The database cannot be reached.")                        \
     X(BadRegex, "bad_regex", "The pattern does not compile (RE2 syntax) or is too large.")         \
     X(Evicted, "evicted", "The subscriber fell too far behind.")                                   \
-    X(Compacted, "compacted", "The position is older than the log holds, beyond its end, or of "   \
-                              "another history.")                                                  \
+    X(Compacted, "compacted",                                                                      \
+      "The position is older than the log holds, beyond its end, or of "                           \
+      "another history.")                                                                          \
     X(Internal, "internal", "A fault of the server; its log says more.")                           \
     X(Damaged, "damaged", "Stored data fails its checks; the server refuses to start.")            \
     X(Io, "io_error", "A file operation failed.")                                                  \
