@@ -22,7 +22,6 @@ enum class OpenMode {
     CreateDurable, // must not exist, as WriteDurable
 };
 
-
 // One open file; closed by its destructor. Used by one thread at a time.
 class File {
   public:
