@@ -1,0 +1,82 @@
+// The settings table in words: --help and the README.
+
+#include "config/settings_table.h"
+
+#include <algorithm>
+
+namespace fluxion {
+
+namespace {
+
+constexpr size_t kHelpColumns = 90;
+constexpr std::string_view kIndent = "        ";
+
+// Appends words, broken into lines.
+void appendWrapped(std::string& out, std::string_view words)
+{
+    size_t column = 0;
+    while (!words.empty()) {
+        const size_t end = std::min(words.find(' '), words.size());
+        if (column == 0 || column + 1 + end > kHelpColumns) {
+            out.append(column == 0 ? "" : "\n").append(kIndent);
+            column = kIndent.size();
+        } else {
+            out += ' ';
+            ++column;
+        }
+        out.append(words.substr(0, end));
+        column += end;
+        words.remove_prefix(std::min(end + 1, words.size()));
+    }
+    out += '\n';
+}
+
+std::string defaultText(const SettingSpec& spec)
+{
+    return spec.defaultValue.empty() ? "none" : std::string(spec.defaultValue);
+}
+
+} // namespace
+
+std::string helpText()
+{
+    std::string out =
+        "fluxion [serve] [flags]\n\n"
+        "Starts the server. Every setting can be given as a flag (--name value or --name=value),\n"
+        "as an environment variable (FLUXION_NAME) or in the file named by --config (name =\n"
+        "value); a flag wins over the environment, and that over the file. Sizes take B, KiB,\n"
+        "MiB, GiB or TiB, durations ms, s, min or h; without, they are bytes and milliseconds.\n\n"
+        "  --help      this text\n"
+        "  --version   the version\n"
+        "  --describe  the protocol as JSON\n";
+    for (const SettingSpec& spec : allSettings()) {
+        out.append("\n  --").append(spec.name);
+        if (spec.type != SettingType::Switch)
+            out.append(" <").append(describeUnit(spec)).append(">");
+        out.append("  ").append(environmentName(spec)).append("\n");
+        std::string words(spec.help);
+        const std::string range = describeRange(spec);
+        if (!range.empty())
+            words.append(" [").append(range).append("]");
+        words.append(" Default: ").append(defaultText(spec)).append(".");
+        appendWrapped(out, words);
+    }
+    return out;
+}
+
+std::string settingsMarkdown()
+{
+    std::string out(kSettingsBegin);
+    out += "\n| flag, and key in the file | environment | unit | range | default | meaning |\n"
+           "|---|---|---|---|---|---|\n";
+    for (const SettingSpec& spec : allSettings()) {
+        out.append("| `--").append(spec.name).append("` | `").append(environmentName(spec));
+        out.append("` | ").append(describeUnit(spec)).append(" | ").append(describeRange(spec));
+        out.append(" | ").append(defaultText(spec)).append(" | ").append(spec.help).append(" |\n");
+    }
+    out += '\n';
+    out += kSettingsEnd;
+    return out;
+}
+
+} // namespace fluxion

@@ -1,0 +1,178 @@
+#include "protocol/requests.h"
+
+#include <limits>
+
+namespace fluxion {
+
+namespace {
+
+// The request, unless one of its fields was wrong.
+template <class Request> Result<Request> finish(const FieldReader& fields, Request&& request)
+{
+    if (!fields.status())
+        return fields.status().error();
+    return std::forward<Request>(request);
+}
+
+RecordRef readRecordRef(FieldReader& fields)
+{
+    RecordRef ref;
+    ref.col = fields.name("col");
+    ref.doc = fields.name("doc");
+    ref.ts = fields.integer("ts");
+    return ref;
+}
+
+} // namespace
+
+Result<InsertRequest> decodeInsert(JsonValue payload, const RequestLimits& limits)
+{
+    InsertRequest request;
+    request.records.reserve(payload.size());
+    for (const JsonValue element : payload.elements()) {
+        FieldReader fields(element, limits, request.records.size());
+        InsertRecord& record = request.records.emplace_back();
+        record.ts = fields.integer("ts");
+        record.doc = fields.name("doc");
+        record.data = fields.filledText("data");
+        record.col = fields.name("col");
+        if (!fields.status())
+            return fields.status().error();
+    }
+    return request;
+}
+
+Result<LatestRequest> decodeLatest(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    LatestRequest request;
+    request.col = fields.name("col");
+    request.ts = fields.integer("ts");
+    request.doc = fields.namePattern("doc");
+    request.from = fields.optionalInteger("from");
+    if (request.from == 0)
+        request.from.reset();
+    request.where = fields.textPattern("where");
+    request.filter = fields.textPattern("filter");
+    return finish(fields, std::move(request));
+}
+
+Result<RangeRequest> decodeRange(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    RangeRequest request;
+    request.col = fields.name("col");
+    request.doc = fields.name("doc");
+    request.from = fields.optionalInteger("from").value_or(std::numeric_limits<int64_t>::min());
+    request.to = fields.integer("to");
+    const int64_t limit = fields.optionalInteger("limit").value_or(0);
+    request.limit = limit > 0 ? static_cast<uint64_t>(limit) : 0;
+    request.reverse = fields.flag("reverse");
+    request.where = fields.textPattern("where");
+    request.filter = fields.textPattern("filter");
+    if (request.from > request.to)
+        fields.fail("from", "must not be greater than `to`");
+    return finish(fields, std::move(request));
+}
+
+Result<DocumentRef> decodeDocumentRef(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    DocumentRef ref;
+    ref.doc = fields.name("doc");
+    ref.col = fields.optionalName("col");
+    return finish(fields, std::move(ref));
+}
+
+Result<CollectionRef> decodeCollectionRef(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    CollectionRef ref;
+    ref.col = fields.name("col");
+    return finish(fields, std::move(ref));
+}
+
+Result<RecordRef> decodeRecordRef(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    return finish(fields, readRecordRef(fields));
+}
+
+Result<std::vector<RecordRef>> decodeRecordRefs(JsonValue payload, const RequestLimits& limits)
+{
+    std::vector<RecordRef> refs;
+    refs.reserve(payload.size());
+    for (const JsonValue element : payload.elements()) {
+        FieldReader fields(element, limits, refs.size());
+        refs.push_back(readRecordRef(fields));
+        if (!fields.status())
+            return fields.status().error();
+    }
+    return refs;
+}
+
+Result<DeleteRangeRequest> decodeDeleteRange(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    DeleteRangeRequest request;
+    request.col = fields.name("col");
+    request.doc = fields.name("doc");
+    request.from = fields.integer("fromTs");
+    request.to = fields.integer("toTs");
+    if (request.from > request.to)
+        fields.fail("fromTs", "must not be greater than `toTs`");
+    return finish(fields, std::move(request));
+}
+
+Result<SetValueRequest> decodeSetValue(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    SetValueRequest request;
+    request.col = fields.name("col");
+    request.key = fields.name("key");
+    request.value = fields.text("value");
+    return finish(fields, std::move(request));
+}
+
+Result<KeyRef> decodeKeyRef(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    KeyRef ref;
+    ref.col = fields.name("col");
+    ref.key = fields.name("key");
+    return finish(fields, std::move(ref));
+}
+
+Result<FindValuesRequest> decodeFindValues(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    FindValuesRequest request;
+    request.col = fields.name("col");
+    request.key = fields.namePattern("key");
+    return finish(fields, std::move(request));
+}
+
+Result<KeysRequest> decodeKeys(JsonValue payload, const RequestLimits& limits)
+{
+    constexpr std::string_view kEllipsis = "\xe2\x80\xa6"; // stands in keys as they are listed
+    FieldReader fields(payload, limits);
+    KeysRequest request;
+    const std::string_view action = fields.filledText("action");
+    if (action == "list")
+        return finish(fields, std::move(request));
+    if (action != "add" && action != "remove")
+        fields.fail("action", "must be add, remove or list");
+    request.action = action == "add" ? KeysAction::Add : KeysAction::Remove;
+    request.key = fields.name("key");
+    if (request.action == KeysAction::Add) {
+        if (request.key.find(kEllipsis) != std::string_view::npos)
+            fields.fail("key", "must not contain \"\xe2\x80\xa6\", which marks a shortened key");
+        if (const auto scope = parseScope(fields.filledText("scope")))
+            request.scope = *scope;
+        else
+            fields.fail("scope", "must be readonly, read_write or read_write_delete");
+    }
+    return finish(fields, std::move(request));
+}
+
+} // namespace fluxion

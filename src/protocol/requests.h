@@ -1,0 +1,112 @@
+#pragma once
+
+// One struct per kind of payload, and its decoder. A decoder takes a payload of the type's shape
+// (see RequestReader) and gives the request or the first thing wrong with it: bad_request,
+// too_large (a name), bad_regex. Names are checked, views live as long as the parsed message.
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "protocol/field_reader.h"
+#include "protocol/scope.h"
+
+namespace fluxion {
+
+// ins
+struct InsertRecord {
+    std::string_view col;
+    std::string_view doc;
+    int64_t ts = 0;
+    std::string_view data; // not empty; any bytes of valid UTF-8
+};
+struct InsertRequest {
+    std::vector<InsertRecord> records; // may be empty
+};
+Result<InsertRequest> decodeInsert(JsonValue payload, const RequestLimits& limits);
+
+// qry
+struct LatestRequest {
+    std::string_view col;
+    int64_t ts = 0;
+    std::optional<Pattern> doc;           // by matchesName(); nothing: all
+    std::optional<int64_t> from;          // never 0
+    std::optional<Pattern> where, filter; // by matchesWithin()
+};
+Result<LatestRequest> decodeLatest(JsonValue payload, const RequestLimits& limits);
+
+// qdoc
+struct RangeRequest {
+    std::string_view col;
+    std::string_view doc;
+    int64_t from = 0;   // the least integer when absent; never above `to`
+    int64_t to = 0;     // included
+    uint64_t limit = 0; // 0: no limit
+    bool reverse = false;
+    std::optional<Pattern> where, filter; // by matchesWithin()
+};
+Result<RangeRequest> decodeRange(JsonValue payload, const RequestLimits& limits);
+
+// ddoc
+struct DocumentRef {
+    std::string_view doc;
+    std::string_view col; // empty: every collection
+};
+Result<DocumentRef> decodeDocumentRef(JsonValue payload, const RequestLimits& limits);
+
+// dcol, gvals, gkeys
+struct CollectionRef {
+    std::string_view col;
+};
+Result<CollectionRef> decodeCollectionRef(JsonValue payload, const RequestLimits& limits);
+
+// drec, and each element of dmrec
+struct RecordRef {
+    std::string_view col;
+    std::string_view doc;
+    int64_t ts = 0;
+};
+Result<RecordRef> decodeRecordRef(JsonValue payload, const RequestLimits& limits);
+Result<std::vector<RecordRef>> decodeRecordRefs(JsonValue payload, const RequestLimits& limits);
+
+// drrng
+struct DeleteRangeRequest {
+    std::string_view col;
+    std::string_view doc;
+    int64_t from = 0;
+    int64_t to = 0; // included; never below `from`
+};
+Result<DeleteRangeRequest> decodeDeleteRange(JsonValue payload, const RequestLimits& limits);
+
+// sval
+struct SetValueRequest {
+    std::string_view col;
+    std::string_view key;
+    std::string_view value; // may be empty; any bytes of valid UTF-8
+};
+Result<SetValueRequest> decodeSetValue(JsonValue payload, const RequestLimits& limits);
+
+// gval, rval
+struct KeyRef {
+    std::string_view col;
+    std::string_view key;
+};
+Result<KeyRef> decodeKeyRef(JsonValue payload, const RequestLimits& limits);
+
+// gvalues
+struct FindValuesRequest {
+    std::string_view col;
+    std::optional<Pattern> key; // by matchesName(); nothing: all
+};
+Result<FindValuesRequest> decodeFindValues(JsonValue payload, const RequestLimits& limits);
+
+// keys
+enum class KeysAction : unsigned char { Add, Remove, List };
+struct KeysRequest {
+    KeysAction action = KeysAction::List;
+    std::string_view key;          // of Add and Remove; a secret: never in a log line
+    Scope scope = Scope::ReadOnly; // of Add; never Master
+};
+Result<KeysRequest> decodeKeys(JsonValue payload, const RequestLimits& limits);
+
+} // namespace fluxion
