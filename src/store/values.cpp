@@ -1,0 +1,63 @@
+#include "store/values.h"
+
+#include <algorithm>
+
+namespace fluxion {
+
+void Values::raiseVersionFloor(uint64_t version)
+{
+    m_versionFloor = std::max(m_versionFloor, version);
+}
+
+KeyState Values::get(std::string_view key, Ref<const ValueBlob>& blob) const
+{
+    KeyState state;
+    const uint64_t hash = ValuePage::hashOf(key);
+    const ValuePage& page = m_pages.pageFor(hash);
+    const size_t index = page.find(hash, key);
+    if (index == ValuePage::kNone) {
+        state.version = m_versionFloor;
+        return state;
+    }
+    const ValueItem item = page.at(index);
+    blob = page.blobAt(index);
+    if (!blob)
+        state.value = item.value;
+    state.found = !item.tombstone;
+    state.tombstone = item.tombstone;
+    state.version = item.version;
+    state.expiryUs = item.expiryUs;
+    state.seq = item.seq;
+    return state;
+}
+
+bool Values::has(std::string_view key) const
+{
+    const uint64_t hash = ValuePage::hashOf(key);
+    return m_pages.pageFor(hash).find(hash, key) != ValuePage::kNone;
+}
+
+void Values::put(const ValueItem& item, Ref<ValueBlob> blob)
+{
+    const uint64_t hash = ValuePage::hashOf(item.key);
+    const ValuePage& page = m_pages.pageFor(hash);
+    const size_t index = page.find(hash, item.key);
+    if (index == ValuePage::kNone) {
+        m_pages.editForInsert(hash, [&](ValuePage& p) { p.insert(hash, item, std::move(blob)); });
+    } else {
+        --(page.at(index).tombstone ? m_tombstoneCount : m_liveCount);
+        m_pages.edit(hash, [&](ValuePage& p) { p.replace(index, item, std::move(blob)); });
+    }
+    ++(item.tombstone ? m_tombstoneCount : m_liveCount);
+}
+
+void Values::dropAll(uint64_t seq)
+{
+    if (m_liveCount == 0)
+        return;
+    m_pages.editAll([&](ValuePage& p) { p.dropAll(seq); });
+    m_tombstoneCount += m_liveCount;
+    m_liveCount = 0;
+}
+
+} // namespace fluxion
