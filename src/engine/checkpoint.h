@@ -1,0 +1,43 @@
+#pragma once
+
+// A checkpoint: the views at one seq, in one file. Written under a temporary name, synced, renamed,
+// folder synced: it is there whole or not at all.
+//
+// Layout: frames of u32 kind, u32 length, u32 CRC-32C (over the frame's number, kind, length and
+// payload), payload. First a Header, then for each view a View frame and its Block frames, last
+// End.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "io/file.h"
+#include "log/log_format.h"
+#include "store/store.h"
+
+namespace fluxion {
+
+struct CheckpointInfo {
+    HistoryId history{};
+    uint64_t seq = 0;
+    int64_t lastTimeUs = 0; // of the entry `seq`: time never goes back, also across restarts
+};
+
+// Code::StorageFull when there is no room; nothing is left behind then.
+Status writeCheckpoint(Directory& directory, const CheckpointInfo& info, const Cut& cut);
+
+// Checkpoint files, newest first.
+Result<std::vector<std::string>> listCheckpoints(Directory& directory);
+
+// Only its first frame: to tell whose it is.
+Result<CheckpointInfo> readCheckpointInfo(Directory& directory, const std::string& name);
+
+// Into an empty store. Code::Damaged names file and offset; the store is of no use then.
+Result<CheckpointInfo> loadCheckpoint(Directory& directory, const std::string& name, Store& store);
+
+// Keeps the newest `keep` of this history and removes all others. The seq of the oldest kept one:
+// what the log must still reach back to; 0 while there are fewer than `keep`.
+Result<uint64_t> pruneCheckpoints(Directory& directory, const HistoryId& history, size_t keep);
+
+} // namespace fluxion

@@ -1,0 +1,153 @@
+// The commit thread's work: decide what waits, write it as one batch, apply it, answer.
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "engine/engine.h"
+
+namespace fluxion {
+
+namespace {
+
+// A batch that holds this much waits for no more: answers come sooner.
+constexpr uint64_t kBatchAimBytes = 4 * 1024 * 1024;
+
+} // namespace
+
+struct Engine::Undecided {
+    Proposal proposal;
+    Outcome outcome;
+    bool inBatch = false; // its outcome is the batch's
+};
+
+void Engine::commit(std::vector<Proposal> proposals)
+{
+    std::vector<Undecided> group;
+    size_t next = 0;
+    while (next < proposals.size()) {
+        decideAll(group, proposals, next);
+        commitGroup(group);
+        group.clear();
+    }
+}
+
+// Decides from proposals[next] on, until the batch is full or one needs it committed first.
+void Engine::decideAll(std::vector<Undecided>& group, std::vector<Proposal>& proposals,
+                       size_t& next)
+{
+    m_decider->beginBatch();
+    m_batch.clear();
+    m_batchTimeUs = std::max(m_clock.wallUs(), m_store->appliedTimeUs());
+    const uint64_t firstSeq = appliedSeq() + 1;
+    const uint64_t maxBatchBytes = std::min(kBatchAimBytes, m_log->maxBatchBytes());
+    for (; next < proposals.size(); ++next) {
+        Proposal& proposal = proposals[next];
+        Decision decision = m_readOnly
+                                ? Decision{Decision::Verdict::Refused,
+                                           {},
+                                           {},
+                                           Status(Code::ReadOnly, "a write to the log failed; "
+                                                                  "writes stop until a restart")}
+                                : m_decider->decide(proposal, firstSeq + m_batch.count());
+        if (decision.verdict == Decision::Verdict::Split)
+            return;
+        Undecided item;
+        if (decision.verdict == Decision::Verdict::Entry) {
+            if (!m_batch.empty() && m_batch.bytesWith(decision.payload.size()) > maxBatchBytes)
+                return;
+            m_batch.add({static_cast<uint16_t>(decision.type), 0, proposal.principal.tenant,
+                         proposal.principal.keyId, m_batchTimeUs, decision.payload});
+            item.inBatch = true;
+            item.outcome.version = decision.version;
+        }
+        item.outcome.status = std::move(decision.status);
+        item.outcome.seq = appliedSeq() + m_batch.count();
+        // Refused needs nothing of the batch; a delete of nothing holds once the batch does.
+        if (decision.verdict == Decision::Verdict::Nothing)
+            item.inBatch = !m_batch.empty();
+        item.proposal = std::move(proposal);
+        group.push_back(std::move(item));
+    }
+}
+
+void Engine::commitGroup(std::vector<Undecided>& group)
+{
+    if (m_batch.empty()) {
+        answer(group, Status());
+        return;
+    }
+    Status status = m_log->append(m_batch, appliedSeq(), ++m_proposalNumber);
+    if (!status && status.error().code == Code::Conflict) {
+        // Others came first (a replicated log): what was decided may no longer hold.
+        applyCommitted();
+        std::vector<Proposal> again;
+        for (Undecided& item : group)
+            again.push_back(std::move(item.proposal));
+        group.clear();
+        commit(std::move(again));
+        return;
+    }
+    if (status)
+        applyCommitted();
+    else if (status.error().code == Code::ReadOnly)
+        m_readOnly = true;
+    answer(group, status);
+}
+
+void Engine::applyCommitted()
+{
+    while (const auto batch = m_log->nextCommitted()) {
+        if (Status status = applyBatch(*batch); !status) {
+            // The views would no longer be what the log says; only a restart can tell.
+            m_sink(LogLevel::Error, "a committed batch cannot be applied: " + status.error().text);
+            std::abort();
+        }
+    }
+    if (m_anyAwaiting)
+        wakeAwaiting();
+}
+
+Status Engine::applyBatch(const BatchView& batch)
+{
+    EntryCursor cursor(batch);
+    uint64_t seq = 0;
+    Entry entry;
+    while (cursor.next(seq, entry)) {
+        if (seq <= appliedSeq())
+            continue; // a checkpoint holds it already
+        auto fact = decodeFact(entry.type, entry.payload);
+        if (!fact)
+            return {fact.error().code, "seq " + std::to_string(seq) + ": " + fact.error().text};
+        const FactType type = static_cast<FactType>(entry.type);
+        m_keysChanged |= type == FactType::ApiKeySet || type == FactType::ApiKeyRemoved;
+        if (Status status = m_store->apply(entry.tenant, seq, entry.timeUs, fact.value()); !status)
+            return status;
+    }
+    return {};
+}
+
+// One message per mailbox, in the order of the proposals.
+void Engine::answer(std::vector<Undecided>& group, const Status& status)
+{
+    if (std::exchange(m_keysChanged, false)) {
+        for (Mailbox* mailbox : m_mailboxes)
+            mailbox->keysChanged();
+    }
+    std::vector<std::pair<Mailbox*, std::vector<Mailbox::Done>>> letters;
+    for (Undecided& item : group) {
+        Mailbox* const mailbox = item.proposal.mailbox;
+        if (!mailbox)
+            continue;
+        if (item.inBatch && !status)
+            item.outcome.status = status;
+        auto it = std::find_if(letters.begin(), letters.end(),
+                               [&](const auto& letter) { return letter.first == mailbox; });
+        if (it == letters.end())
+            it = letters.insert(letters.end(), {mailbox, {}});
+        it->second.push_back({item.proposal.ticket, std::move(item.outcome)});
+    }
+    for (auto& [mailbox, done] : letters)
+        mailbox->deliver(std::move(done));
+}
+
+} // namespace fluxion

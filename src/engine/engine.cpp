@@ -1,0 +1,238 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "log/memory_log.h"
+
+namespace fluxion {
+
+namespace {
+
+constexpr int kCommitIdleMs = 1000;
+constexpr size_t kKeptCheckpoints = 2;
+
+} // namespace
+
+Engine::Engine(EngineOptions options, Directory* directory, Clock& clock, LogSink sink)
+    : m_options(options), m_directory(directory), m_clock(clock), m_sink(std::move(sink)),
+      m_store(std::make_unique<Store>()), m_queue(options.pauseQueueBytes, options.maxQueueBytes)
+{
+}
+
+Engine::~Engine()
+{
+    if (m_commitThread.joinable())
+        (void)stop().ok(); // whoever wants to know calls stop() itself
+}
+
+Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Directory* directory,
+                                             Clock& clock, LogSink sink)
+{
+    std::unique_ptr<Engine> engine(new Engine(options, directory, clock, std::move(sink)));
+    if (directory) {
+        if (Status status = engine->recover(); !status)
+            return status.error();
+    } else {
+        engine->m_log = std::make_unique<MemoryLog>(options.log.segmentBytes);
+        if (Status status = engine->loadInstallationSecret(); !status)
+            return status.error();
+    }
+    engine->m_history = toText(engine->m_log->history());
+    DecisionLimits limits = options.limits;
+    limits.maxPayloadBytes = engine->m_log->maxPayloadBytes();
+    engine->m_decider = std::make_unique<Decider>(*engine->m_store, limits);
+    engine->m_checkpointAtUs = engine->m_syncedAtUs = engine->m_sweptAtUs = clock.steadyUs();
+    return engine;
+}
+
+void Engine::start()
+{
+    m_commitThread = std::thread([this] { commitLoop(); });
+    m_maintenanceThread = std::thread([this] { maintenanceLoop(); });
+}
+
+Status Engine::stop()
+{
+    m_queue.close();
+    if (m_maintenanceThread.joinable()) {
+        {
+            std::lock_guard lock(m_maintenanceMutex);
+            m_stopMaintenance = true;
+        }
+        m_maintenanceWake.notify_one();
+        m_maintenanceThread.join();
+    }
+    if (m_commitThread.joinable())
+        m_commitThread.join();
+    else
+        step();
+    if (m_readOnly)
+        return {Code::ReadOnly, "a write to the log failed; the log stays as after a crash"};
+    if (m_directory && appliedSeq() > m_checkpointSeq) {
+        if (Status status = checkpoint(); !status)
+            m_sink(LogLevel::Warning, "no checkpoint at the stop: " + status.error().text);
+    }
+    return m_log->close();
+}
+
+Accepted Engine::propose(Proposal proposal)
+{
+    return m_queue.push(std::move(proposal));
+}
+
+void Engine::awaitSeq(uint64_t seq, Mailbox& mailbox, uint64_t ticket)
+{
+    {
+        std::lock_guard lock(m_awaitMutex);
+        if (appliedSeq() < seq) {
+            m_awaiting.push_back({seq, &mailbox, ticket});
+            m_anyAwaiting = true;
+            return;
+        }
+    }
+    mailbox.deliver({{ticket, {Status(), appliedSeq(), 0}}});
+}
+
+void Engine::cancelAwait(Mailbox& mailbox, uint64_t ticket)
+{
+    std::lock_guard lock(m_awaitMutex);
+    std::erase_if(m_awaiting, [&](const Awaiting& waiting) {
+        return waiting.mailbox == &mailbox && waiting.ticket == ticket;
+    });
+}
+
+void Engine::wakeAwaiting()
+{
+    std::vector<Awaiting> reached;
+    {
+        std::lock_guard lock(m_awaitMutex);
+        const uint64_t seq = appliedSeq();
+        const auto it = std::partition(m_awaiting.begin(), m_awaiting.end(),
+                                       [&](const Awaiting& w) { return w.seq > seq; });
+        reached.assign(it, m_awaiting.end());
+        m_awaiting.erase(it, m_awaiting.end());
+        m_anyAwaiting = !m_awaiting.empty();
+    }
+    for (const Awaiting& waiting : reached)
+        waiting.mailbox->deliver({{waiting.ticket, {Status(), appliedSeq(), 0}}});
+}
+
+Status Engine::checkpoint()
+{
+    // A checkpoint must never be ahead of the log on the medium.
+    if (!m_directory)
+        return {};
+    std::optional<Cut> cut = cutFromCommitThread();
+    if (!cut)
+        return {};
+    if (Status status = m_log->sync(); !status)
+        return status;
+    const CheckpointInfo info{m_log->history(), cut->seq, cut->timeUs};
+    const uint64_t appended = m_log->appendedBytes();
+    if (Status status = writeCheckpoint(*m_directory, info, *cut); !status)
+        return status;
+    m_checkpointSeq = info.seq;
+    m_checkpointAppended = appended;
+    m_checkpointAtUs = m_clock.steadyUs();
+    auto oldest = pruneCheckpoints(*m_directory, m_log->history(), kKeptCheckpoints);
+    if (!oldest)
+        return oldest.status();
+    return oldest.value() ? m_log->release(oldest.value()) : Status();
+}
+
+// The commit thread opens it between two batches; without that thread, the caller is it.
+std::optional<Cut> Engine::cutFromCommitThread()
+{
+    if (!m_commitThread.joinable())
+        return openCut();
+    std::unique_lock lock(m_cutMutex);
+    m_cutWanted = true;
+    m_queue.wake();
+    m_cutReady.wait(lock, [this] { return m_cut || m_commitEnded; });
+    m_cutWanted = false;
+    return std::exchange(m_cut, std::nullopt);
+}
+
+void Engine::serveCutRequest()
+{
+    std::lock_guard lock(m_cutMutex);
+    if (!m_cutWanted || m_cut)
+        return;
+    m_cut = openCut();
+    m_cutReady.notify_one();
+}
+
+bool Engine::checkpointIsDue() const
+{
+    if (!m_directory || m_readOnly || appliedSeq() == m_checkpointSeq)
+        return false;
+    return m_log->appendedBytes() - m_checkpointAppended >= m_options.checkpointLogBytes ||
+           m_clock.steadyUs() - m_checkpointAtUs >= m_options.checkpointIntervalUs;
+}
+
+void Engine::maintain()
+{
+    if (Status status = m_log->prepare(); !status)
+        m_sink(LogLevel::Warning, "no next segment yet: " + status.error().text);
+    if (m_options.log.durability == Durability::Interval && m_directory && !m_readOnly &&
+        m_clock.steadyUs() - m_syncedAtUs >= m_options.syncIntervalUs) {
+        m_syncedAtUs = m_clock.steadyUs();
+        if (!m_log->sync())
+            m_readOnly = true;
+    }
+    if (m_clock.steadyUs() - m_sweptAtUs >= m_options.sweepIntervalUs) {
+        m_sweptAtUs = m_clock.steadyUs();
+        m_store->startSweep();
+    }
+    if (checkpointIsDue()) {
+        if (Status status = checkpoint(); !status) {
+            m_sink(LogLevel::Warning, "no checkpoint: " + status.error().text);
+            m_checkpointAtUs = m_clock.steadyUs(); // tried; again after the interval
+            m_checkpointAppended = m_log->appendedBytes();
+        }
+    }
+}
+
+void Engine::maintenanceLoop()
+{
+    constexpr auto kTick = std::chrono::milliseconds(20);
+    constexpr size_t kMaintainBudget = 16; // documents or pages between two looks at the rest
+    std::unique_lock lock(m_maintenanceMutex);
+    while (!m_stopMaintenance) {
+        lock.unlock();
+        maintain();
+        const bool more = m_store->maintain(kMaintainBudget);
+        lock.lock();
+        if (!more)
+            m_maintenanceWake.wait_for(lock, kTick, [this] { return m_stopMaintenance; });
+    }
+}
+
+void Engine::step()
+{
+    std::vector<Mailbox*> wantsRoom;
+    commit(m_queue.take(0, wantsRoom));
+    for (Mailbox* mailbox : wantsRoom)
+        mailbox->roomAgain();
+}
+
+void Engine::commitLoop()
+{
+    while (true) {
+        std::vector<Mailbox*> wantsRoom;
+        std::vector<Proposal> proposals = m_queue.take(kCommitIdleMs, wantsRoom);
+        const bool ended = proposals.empty() && m_queue.closed();
+        for (Mailbox* mailbox : wantsRoom)
+            mailbox->roomAgain();
+        commit(std::move(proposals));
+        serveCutRequest();
+        if (ended)
+            break;
+    }
+    std::lock_guard lock(m_cutMutex);
+    m_commitEnded = true;
+    m_cutReady.notify_one();
+}
+
+} // namespace fluxion

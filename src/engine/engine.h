@@ -1,0 +1,159 @@
+#pragma once
+
+// The one façade over log, views and checkpoints. Proposals go in from any thread and come back as
+// outcomes through mailboxes; views are read directly through store().
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log_sink.h"
+#include "engine/checkpoint.h"
+#include "engine/commit_queue.h"
+#include "engine/decider.h"
+#include "engine/proposal.h"
+#include "io/file.h"
+#include "log/file_log.h"
+#include "store/store.h"
+
+namespace fluxion {
+
+struct EngineOptions {
+    FileLogOptions log;
+    DecisionLimits limits; // maxPayloadBytes is set by the engine
+    uint64_t pauseQueueBytes = 64 * 1024 * 1024;
+    uint64_t maxQueueBytes = 256 * 1024 * 1024;
+    int64_t checkpointIntervalUs = 10 * 60 * int64_t{1000000};
+    uint64_t checkpointLogBytes = 256 * 1024 * 1024; // log since the last one
+    int64_t syncIntervalUs = 100 * 1000;             // with Durability::Interval
+    int64_t sweepIntervalUs = 10 * int64_t{1000000}; // between looks for documents that rest
+};
+
+class Engine {
+  public:
+    // Recovers what `directory` holds; null: in memory. `directory` and `clock` outlive the engine.
+    // Code::Damaged names file and offset. Nothing runs yet: start() or, in tests, step().
+    static Result<std::unique_ptr<Engine>> open(EngineOptions options, Directory* directory,
+                                                Clock& clock, LogSink sink);
+    ~Engine();
+
+    // Starts the commit and the maintenance thread. Once.
+    void start();
+    // Takes no more proposals, finishes those taken, makes a checkpoint and closes the log. After
+    // a failure the next start recovers as from a crash. Not from a mailbox.
+    Status stop();
+
+    // Any thread. With Accepted::No the mailbox will not hear of it.
+    Accepted propose(Proposal proposal);
+
+    // Calls `mailbox.deliver` with the ticket once the views have reached `seq`; at once, from this
+    // call, if they have. Any thread.
+    void awaitSeq(uint64_t seq, Mailbox& mailbox, uint64_t ticket);
+    // Forgets the awaited ticket, if it was not delivered yet.
+    void cancelAwait(Mailbox& mailbox, uint64_t ticket);
+
+    // Mailboxes that hear of changed API keys. Before start(), or while stopped.
+    void addMailbox(Mailbox& mailbox) { m_mailboxes.push_back(&mailbox); }
+
+    const Store& store() const { return *m_store; }
+    // The last seq that is durable and visible. Any thread.
+    uint64_t appliedSeq() const { return m_store->appliedSeq(); }
+    // Names this history, 32 hex digits.
+    const std::string& history() const { return m_history; }
+    // Every acknowledged write is on the medium.
+    bool durable() const { return m_durable; }
+    // A write to the log failed: every further write is refused until a restart.
+    bool readOnly() const { return m_readOnly.load(); }
+    // 32 random bytes of this installation, made once: the key under which API keys are hashed.
+    const std::string& installationSecret() const { return m_installationSecret; }
+
+    // For tests without threads: commits what waits; does what maintenance would.
+    void step();
+    Status checkpoint();
+    // The views at one seq, between two batches. From the commit thread, or without threads.
+    Cut openCut() { return m_store->openCut(); }
+
+  private:
+    Engine(EngineOptions options, Directory* directory, Clock& clock, LogSink sink);
+
+    struct Undecided; // a proposal and what was decided of it
+
+    Status recover();
+    Status recoverViews(uint64_t& checkpointSeq);
+    Status applyBatch(const BatchView& batch);
+    Status nameNewHistory();
+    Status loadInstallationSecret();
+
+    void commitLoop();
+    void commit(std::vector<Proposal> proposals);
+    void decideAll(std::vector<Undecided>& group, std::vector<Proposal>& rest, size_t& next);
+    void commitGroup(std::vector<Undecided>& group);
+    void applyCommitted();
+    void answer(std::vector<Undecided>& group, const Status& status);
+    void wakeAwaiting();
+    std::optional<Cut> cutFromCommitThread();
+    void serveCutRequest();
+
+    void maintenanceLoop();
+    void maintain();
+    bool checkpointIsDue() const;
+
+    const EngineOptions m_options;
+    Directory* const m_directory;
+    Clock& m_clock;
+    LogSink m_sink;
+    std::string m_history;
+    std::string m_installationSecret;
+    bool m_durable = false;
+
+    std::unique_ptr<Store> m_store; // written by the commit thread
+    std::unique_ptr<Log> m_log;
+    FileLog* m_fileLog = nullptr; // m_log, when there is a folder
+    CommitQueue m_queue;
+    std::vector<Mailbox*> m_mailboxes;
+    std::atomic<bool> m_readOnly{false};
+
+    // Commit thread.
+    std::unique_ptr<Decider> m_decider;
+    BatchBuilder m_batch;
+    uint64_t m_proposalNumber = 0;
+    int64_t m_batchTimeUs = 0;
+    bool m_keysChanged = false;
+
+    // Maintenance thread.
+    uint64_t m_checkpointSeq = 0;
+    uint64_t m_checkpointAppended = 0;
+    int64_t m_checkpointAtUs = 0;
+    int64_t m_syncedAtUs = 0;
+    int64_t m_sweptAtUs = 0;
+
+    struct Awaiting {
+        uint64_t seq;
+        Mailbox* mailbox;
+        uint64_t ticket;
+    };
+    std::mutex m_awaitMutex;
+    std::vector<Awaiting> m_awaiting;
+    std::atomic<bool> m_anyAwaiting{false};
+
+    // A cut on its way from the commit to the maintenance thread.
+    std::mutex m_cutMutex;
+    std::condition_variable m_cutReady;
+    bool m_cutWanted = false;
+    bool m_commitEnded = false;
+    std::optional<Cut> m_cut;
+
+    std::mutex m_maintenanceMutex;
+    std::condition_variable m_maintenanceWake;
+    bool m_stopMaintenance = false;
+    std::thread m_commitThread;
+    std::thread m_maintenanceThread;
+};
+
+} // namespace fluxion
