@@ -1,0 +1,235 @@
+#include "api/session.h"
+
+#include <algorithm>
+
+#include "api/handlers.h"
+
+namespace fluxion {
+
+namespace {
+
+std::optional<std::string> owned(std::optional<std::string_view> text)
+{
+    return text ? std::optional<std::string>(*text) : std::nullopt;
+}
+
+std::string writeReply(const std::optional<std::string>& id, const WriteReply& reply,
+                       const Outcome& outcome)
+{
+    if (!outcome.status)
+        return errorReply(id, outcome.status.error());
+    std::string out;
+    ReplyWriter writer(out, id);
+    if (reply.kind == WriteReply::Kind::KeyAdded || reply.kind == WriteReply::Kind::KeyRemoved)
+        writer.text("status", "ok");
+    if (reply.kind == WriteReply::Kind::KeyAdded)
+        writer.text("scope", token(reply.scope));
+    if (reply.kind == WriteReply::Kind::Version)
+        writer.unsignedInteger("ver", outcome.version);
+    writer.unsignedInteger("seq", outcome.seq);
+    writer.end();
+    return out;
+}
+
+} // namespace
+
+Session::Session(const Service& service, Access access, uint64_t connectionId, Mailbox& mailbox,
+                 RequestReader& reader, ClientLink& link)
+    : m_service(service), m_access(std::move(access)), m_connectionId(connectionId),
+      m_mailbox(mailbox), m_reader(reader), m_link(link)
+{
+}
+
+Session::~Session()
+{
+    for (const auto& [ticket, awaiting] : m_awaiting)
+        m_service.engine.cancelAwait(m_mailbox, ticket);
+}
+
+void Session::sendReady()
+{
+    std::string out = "{\"type\":\"ready\",\"message\":\"Authentication successful\",\"version\":";
+    appendJsonString(out, m_service.version);
+    out += ",\"log\":";
+    appendJsonString(out, m_service.engine.history());
+    out += ",\"seq\":";
+    appendJsonUint(out, m_service.engine.appliedSeq());
+    out += ",\"scope\":";
+    appendJsonString(out, token(m_access.scope()));
+    out += ",\"durable\":";
+    out += m_service.engine.durable() ? "true}" : "false}";
+    m_link.send(FrameKind::Text, std::move(out));
+}
+
+void Session::receive(FrameKind kind, std::string bytes)
+{
+    Message message{kind, std::move(bytes)};
+    if (blocked() || !m_waiting.empty() || take(message, false) == Taken::Blocked)
+        keep(std::move(message));
+    updatePause();
+}
+
+void Session::keep(Message message)
+{
+    m_waitingBytes += message.bytes.size();
+    m_waiting.push_back(std::move(message));
+}
+
+// Answers the message or sees that it will be; Blocked: it has to wait for the writes before it.
+Session::Taken Session::take(const Message& message, bool seqReached)
+{
+    const Envelope envelope = m_reader.readEnvelope(message.bytes);
+    Call call{m_service,    *this,       m_link, m_connectionId, m_access.principal(),
+              message.kind, envelope.id, {}};
+    if (!envelope.status) {
+        call.fail(envelope.status.error());
+        return Taken::Done;
+    }
+    const CommandSpec& command = *envelope.command;
+    const bool reads =
+        command.permission == Permission::Read || command.permission == Permission::Master;
+    if (reads && !m_writes.empty()) {
+        m_readWaits = true;
+        return Taken::Blocked;
+    }
+    if (m_access.revoked()) {
+        call.fail({Code::Unauthorized, "this key was removed"});
+        return Taken::Done;
+    }
+    if (!allows(call.principal.scope, command.permission)) {
+        call.fail({Code::Forbidden, "the key's scope " + std::string(token(call.principal.scope)) +
+                                        " does not allow " + std::string(command.token)});
+        return Taken::Done;
+    }
+    auto payload = m_reader.readPayload(envelope);
+    if (!payload) {
+        call.fail(payload.error());
+        return Taken::Done;
+    }
+    call.payload = payload.value().value;
+    const auto& minSeq = payload.value().minSeq;
+    if (!minSeq || seqReached || checkMinSeq(message, call, *minSeq))
+        dispatch(command.type, call);
+    m_reader.trim();
+    return Taken::Done;
+}
+
+// False when the request was refused, or waits for the seq.
+bool Session::checkMinSeq(const Message& message, const Call& call, const Position& position)
+{
+    if (!position.log.empty() && position.log != m_service.engine.history()) {
+        call.fail({Code::Compacted,
+                   "min_seq is of another history; this one is " + m_service.engine.history()});
+        return false;
+    }
+    if (position.seq <= m_service.engine.appliedSeq())
+        return true;
+    if (m_awaiting.size() >= m_service.limits.maxInFlight) {
+        call.fail({Code::TooMany, "a connection may have " +
+                                      std::to_string(m_service.limits.maxInFlight) +
+                                      " requests waiting"});
+        return false;
+    }
+    const uint64_t ticket = newTicket();
+    m_awaiting[ticket] = {message, owned(call.id),
+                          m_service.clock.steadyUs() + m_service.limits.minSeqTimeoutUs};
+    m_service.engine.awaitSeq(position.seq, m_mailbox, ticket);
+    return false;
+}
+
+void Session::propose(const Call& call, Wish wish, WriteReply reply)
+{
+    const uint64_t ticket = newTicket();
+    const Accepted accepted =
+        m_service.engine.propose({call.principal, std::move(wish), &m_mailbox, ticket});
+    if (accepted == Accepted::No) {
+        call.fail({Code::Busy, "the server's queue of writes is full; try again"});
+        return;
+    }
+    m_writes.push_back({ticket, owned(call.id), call.kind, reply});
+    if (accepted == Accepted::Pause)
+        m_noRoom = true;
+}
+
+void Session::done(uint64_t ticket, const Outcome& outcome)
+{
+    if (const auto it = m_awaiting.find(ticket); it != m_awaiting.end()) {
+        const Message message = std::move(it->second.message);
+        m_awaiting.erase(it);
+        if (m_writes.empty() && m_waiting.empty() && !blocked())
+            take(message, true);
+        else
+            keep(message); // its seq stays reached
+    } else {
+        const auto write = std::find_if(m_writes.begin(), m_writes.end(),
+                                        [&](const PendingWrite& w) { return w.ticket == ticket; });
+        if (write == m_writes.end())
+            return;
+        const PendingWrite finished = std::move(*write);
+        m_writes.erase(write);
+        m_link.send(finished.kind, writeReply(finished.id, finished.reply, outcome));
+    }
+    if (m_writes.empty())
+        m_readWaits = false;
+    drain();
+    updatePause();
+}
+
+void Session::roomAgain()
+{
+    m_noRoom = false;
+    drain();
+    updatePause();
+}
+
+void Session::drain()
+{
+    if (m_draining)
+        return;
+    m_draining = true;
+    while (!m_waiting.empty() && !blocked()) {
+        const Message message = std::move(m_waiting.front());
+        if (take(message, false) == Taken::Blocked) {
+            m_waiting.front() = message;
+            break;
+        }
+        m_waitingBytes -= message.bytes.size();
+        m_waiting.pop_front();
+    }
+    m_draining = false;
+}
+
+void Session::tick()
+{
+    const int64_t now = m_service.clock.steadyUs();
+    for (auto it = m_awaiting.begin(); it != m_awaiting.end();) {
+        if (it->second.deadlineUs > now) {
+            ++it;
+            continue;
+        }
+        m_service.engine.cancelAwait(m_mailbox, it->first);
+        m_link.send(it->second.message.kind,
+                    errorReply(it->second.id, {Code::Timeout, "min_seq was not reached in time"}));
+        it = m_awaiting.erase(it);
+    }
+}
+
+// Reading stops while more waits than a connection may have under way.
+void Session::updatePause()
+{
+    const ServiceLimits& limits = m_service.limits;
+    const bool pause = m_noRoom || m_waitingBytes > limits.maxWaitingBytes ||
+                       m_waiting.size() + m_writes.size() >= limits.maxInFlight;
+    if (pause != m_paused) {
+        m_paused = pause;
+        m_link.setPaused(pause);
+    }
+}
+
+uint64_t Session::newTicket()
+{
+    const uint64_t count = m_ticketCount++ & ((uint64_t{1} << kTicketBits) - 1);
+    return (m_connectionId << kTicketBits) | count;
+}
+
+} // namespace fluxion

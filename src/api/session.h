@@ -1,0 +1,93 @@
+#pragma once
+
+// One authenticated client: takes its messages in order, answers them, and sees to it that a read
+// sees every write sent before it on this connection. Lives on the connection's I/O thread.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "api/call.h"
+#include "api/client_link.h"
+#include "api/service.h"
+#include "protocol/envelope.h"
+
+namespace fluxion {
+
+class Session {
+  public:
+    // All outlive the session. `mailbox` is the I/O thread's; it hands what comes for a ticket of
+    // this session to done(): sessionOf(ticket) is `connectionId`.
+    Session(const Service& service, Access access, uint64_t connectionId, Mailbox& mailbox,
+            RequestReader& reader, ClientLink& link);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    static uint64_t sessionOf(uint64_t ticket) { return ticket >> kTicketBits; }
+
+    // The first message to the client, once.
+    void sendReady();
+    // One message from the client. Never fails as a whole.
+    void receive(FrameKind kind, std::string message);
+    // The outcome of a proposal, or a seq that was awaited.
+    void done(uint64_t ticket, const Outcome& outcome);
+    // The commit queue has room again.
+    void roomAgain();
+    // Some times a second: ends waits that took too long.
+    void tick();
+
+    const Access& access() const { return m_access; }
+
+    // For handlers, through Call.
+    void propose(const Call& call, Wish wish, WriteReply reply);
+
+  private:
+    static constexpr unsigned kTicketBits = 24;
+
+    struct Message {
+        FrameKind kind = FrameKind::Text;
+        std::string bytes;
+    };
+    struct PendingWrite {
+        uint64_t ticket = 0;
+        std::optional<std::string> id;
+        FrameKind kind = FrameKind::Text;
+        WriteReply reply;
+    };
+    struct AwaitingSeq {
+        Message message;
+        std::optional<std::string> id;
+        int64_t deadlineUs = 0;
+    };
+    enum class Taken { Done, Blocked };
+
+    Taken take(const Message& message, bool seqReached);
+    bool checkMinSeq(const Message& message, const Call& call, const Position& position);
+    void drain();
+    void keep(Message message);
+    void updatePause();
+    uint64_t newTicket();
+    bool blocked() const { return m_noRoom || m_readWaits; }
+
+    const Service& m_service;
+    const Access m_access;
+    const uint64_t m_connectionId;
+    Mailbox& m_mailbox;
+    RequestReader& m_reader;
+    ClientLink& m_link;
+
+    std::deque<Message> m_waiting; // in order, behind a read that waits, or for room
+    size_t m_waitingBytes = 0;
+    std::deque<PendingWrite> m_writes; // proposed, in order
+    std::map<uint64_t, AwaitingSeq> m_awaiting;
+    uint64_t m_ticketCount = 0;
+    bool m_readWaits = false; // the first of m_waiting, for m_writes to be done
+    bool m_noRoom = false;    // the commit queue asked for a pause
+    bool m_paused = false;
+    bool m_draining = false;
+};
+
+} // namespace fluxion

@@ -1,0 +1,302 @@
+#include "net/io_loop.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <QSslSocket>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/credentials.h"
+#include "net/epoll_dispatcher.h"
+#include "net/http_reply.h"
+
+namespace fluxion {
+
+namespace {
+
+constexpr int kTickMs = 500;
+
+} // namespace
+
+IoLoop::IoLoop(NetShared& shared) : m_shared(shared)
+{
+    m_thread.setEventDispatcher(new EpollDispatcher);
+    moveToThread(&m_thread);
+    // What has timers must go on its own thread; `finished` is emitted there.
+    connect(
+        &m_thread, &QThread::finished, this,
+        [this] {
+            m_ticker.reset();
+            m_handshakes.reset();
+        },
+        Qt::DirectConnection);
+}
+
+IoLoop::~IoLoop()
+{
+    join();
+}
+
+void IoLoop::start()
+{
+    m_thread.start();
+    QMetaObject::invokeMethod(this, [this] {
+        m_handshakes =
+            std::make_unique<QWebSocketServer>(QString(), QWebSocketServer::NonSecureMode);
+        m_handshakes->setMaxPendingConnections(std::numeric_limits<int>::max());
+        m_handshakes->setSupportedSubprotocols({QString::fromLatin1(kSubprotocol)});
+        connect(m_handshakes.get(), &QWebSocketServer::newConnection, this,
+                &IoLoop::onHandshakeDone);
+        m_ticker = std::make_unique<QTimer>();
+        QObject::connect(m_ticker.get(), &QTimer::timeout, this, &IoLoop::tick);
+        m_ticker->start(kTickMs);
+    });
+}
+
+void IoLoop::join()
+{
+    if (m_thread.isRunning())
+        m_thread.wait();
+}
+
+void IoLoop::adopt(qintptr descriptor)
+{
+    QMetaObject::invokeMethod(this, [this, descriptor] { onAdopt(descriptor); });
+}
+
+void IoLoop::onAdopt(qintptr descriptor)
+{
+    const bool tls = !limits().tls.isNull();
+    QTcpSocket* const socket = tls ? new QSslSocket : new QTcpSocket;
+    if (!socket->setSocketDescriptor(descriptor)) {
+        ::close(static_cast<int>(descriptor));
+        delete socket;
+        --m_shared.connectionCount;
+        return;
+    }
+    socket->setSocketOption(QAbstractSocket::LowDelayOption, 1);
+    if (tls) {
+        auto* const secure = static_cast<QSslSocket*>(socket);
+        secure->setSslConfiguration(limits().tls);
+        secure->startServerEncryption();
+    }
+    const uint64_t id = service().connections.nextId();
+    m_newcomers[id] = new Newcomer(*this, id, socket);
+}
+
+void IoLoop::welcome(Newcomer& newcomer, QTcpSocket* socket, const Access& access,
+                     std::optional<std::string> name)
+{
+    const uint64_t id = newcomer.id();
+    m_newcomers.erase(id);
+    newcomer.deleteLater();
+    m_handshaking.emplace(socket,
+                          Handshake{id, access, std::move(name), service().clock.steadyUs()});
+    connect(socket, &QTcpSocket::disconnected, this, [this, socket] { onHandshakeFailed(socket); });
+    m_handshakes->handleConnection(socket);
+}
+
+// QWebSocketServer answers a turn later, and does not say which socket it was.
+void IoLoop::onHandshakeDone()
+{
+    QWebSocket* const webSocket = m_handshakes->nextPendingConnection();
+    if (!webSocket)
+        return;
+    const auto it =
+        std::find_if(m_handshaking.begin(), m_handshaking.end(), [&](const auto& entry) {
+            return entry.first->peerPort() == webSocket->peerPort() &&
+                   entry.first->peerAddress() == webSocket->peerAddress();
+        });
+    if (it == m_handshaking.end()) {
+        webSocket->abort();
+        webSocket->deleteLater();
+        return;
+    }
+    QTcpSocket* const socket = it->first;
+    Handshake handshake = std::move(it->second);
+    m_handshaking.erase(it);
+    socket->disconnect(this);
+    auto* const client =
+        new WebSocketClient(*this, handshake.id, webSocket, socket, handshake.access);
+    m_clients[handshake.id] = client;
+    service().connections.add({handshake.id, socket->peerAddress().toString().toStdString(),
+                               service().clock.steadyUs(), std::move(handshake.name)});
+    client->session().sendReady();
+    // What was said to all clients while this one was on its way in.
+    if (handshake.access.revoked())
+        client->close(kCloseKeyRemoved, "the API key was removed");
+    else if (m_stopUs != 0)
+        client->close(kCloseGoingAway, "the server is stopping");
+}
+
+void IoLoop::onHandshakeFailed(QTcpSocket* socket)
+{
+    if (m_handshaking.erase(socket) == 0)
+        return;
+    socket->disconnect(this);
+    socket->deleteLater();
+    --m_shared.connectionCount;
+    endIfEmpty();
+}
+
+void IoLoop::forget(Newcomer& newcomer)
+{
+    if (m_newcomers.erase(newcomer.id()) == 0)
+        return;
+    newcomer.deleteLater();
+    --m_shared.connectionCount;
+    endIfEmpty();
+}
+
+void IoLoop::forget(WebSocketClient& client)
+{
+    if (m_clients.erase(client.id()) == 0)
+        return;
+    service().connections.remove(client.id());
+    client.deleteLater();
+    --m_shared.connectionCount;
+    endIfEmpty();
+}
+
+void IoLoop::pumpSoon(WebSocketClient& client, std::function<void()> call)
+{
+    QMetaObject::invokeMethod(&client, std::move(call), Qt::QueuedConnection);
+}
+
+void IoLoop::deliver(std::vector<Done> done)
+{
+    {
+        std::lock_guard lock(m_mailMutex);
+        if (m_mail.empty())
+            m_mail = std::move(done);
+        else
+            m_mail.insert(m_mail.end(), std::make_move_iterator(done.begin()),
+                          std::make_move_iterator(done.end()));
+    }
+    post();
+}
+
+void IoLoop::roomAgain()
+{
+    {
+        std::lock_guard lock(m_mailMutex);
+        m_roomAgain = true;
+    }
+    post();
+}
+
+void IoLoop::keysChanged()
+{
+    {
+        std::lock_guard lock(m_mailMutex);
+        m_keysChanged = true;
+    }
+    post();
+}
+
+// One event, however much comes before it is looked at.
+void IoLoop::post()
+{
+    {
+        std::lock_guard lock(m_mailMutex);
+        if (std::exchange(m_mailPosted, true))
+            return;
+    }
+    QMetaObject::invokeMethod(
+        this, [this] { onMail(); }, Qt::QueuedConnection);
+}
+
+void IoLoop::onMail()
+{
+    std::vector<Done> mail;
+    bool room = false;
+    bool keys = false;
+    {
+        std::lock_guard lock(m_mailMutex);
+        mail.swap(m_mail);
+        room = std::exchange(m_roomAgain, false);
+        keys = std::exchange(m_keysChanged, false);
+        m_mailPosted = false;
+    }
+    for (const Done& done : mail) {
+        const auto it = m_clients.find(Session::sessionOf(done.ticket));
+        if (it != m_clients.end())
+            it->second->session().done(done.ticket, done.outcome);
+    }
+    if (!room && !keys)
+        return;
+    for (WebSocketClient* client : clients()) {
+        if (room)
+            client->session().roomAgain();
+        if (keys && client->session().access().revoked())
+            client->close(kCloseKeyRemoved, "the API key was removed");
+    }
+}
+
+// Copies: what is done with one may take it out of the map.
+std::vector<WebSocketClient*> IoLoop::clients() const
+{
+    std::vector<WebSocketClient*> all;
+    all.reserve(m_clients.size());
+    for (const auto& [id, client] : m_clients)
+        all.push_back(client);
+    return all;
+}
+
+std::vector<Newcomer*> IoLoop::newcomers() const
+{
+    std::vector<Newcomer*> all;
+    for (const auto& [id, newcomer] : m_newcomers)
+        all.push_back(newcomer);
+    return all;
+}
+
+void IoLoop::tick()
+{
+    const int64_t now = service().clock.steadyUs();
+    for (WebSocketClient* client : clients()) {
+        if (m_stopUs != 0 && now >= m_stopUs)
+            client->abort();
+        else
+            client->tick(now);
+    }
+    for (Newcomer* newcomer : newcomers())
+        newcomer->tick(now);
+    std::vector<QTcpSocket*> late;
+    for (const auto& [socket, handshake] : m_handshaking) {
+        if (now - handshake.sinceUs > limits().headTimeoutUs)
+            late.push_back(socket);
+    }
+    for (QTcpSocket* socket : late) {
+        socket->abort();
+        onHandshakeFailed(socket);
+    }
+    if (m_stopUs != 0 && now >= m_stopUs)
+        m_thread.quit();
+}
+
+void IoLoop::beginStop(int64_t timeoutUs)
+{
+    QMetaObject::invokeMethod(this, [this, timeoutUs] { onStop(timeoutUs); });
+}
+
+void IoLoop::onStop(int64_t timeoutUs)
+{
+    m_stopUs = service().clock.steadyUs() + timeoutUs;
+    m_ticker->start(kTickMs / 5);
+    for (WebSocketClient* client : clients())
+        client->close(kCloseGoingAway, "the server is stopping");
+    for (Newcomer* newcomer : newcomers())
+        newcomer->abort();
+    endIfEmpty();
+}
+
+void IoLoop::endIfEmpty()
+{
+    if (m_stopUs != 0 && m_clients.empty() && m_handshaking.empty())
+        m_thread.quit();
+}
+
+} // namespace fluxion

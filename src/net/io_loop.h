@@ -1,0 +1,112 @@
+#pragma once
+
+// One I/O thread: its event loop, its connections, its mailbox.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include <QObject>
+#include <QThread>
+#include <QTimer>
+#include <QWebSocketServer>
+
+#include "api/service.h"
+#include "base/log_sink.h"
+#include "net/net_limits.h"
+#include "net/newcomer.h"
+#include "net/reply_budget.h"
+#include "net/web_socket_client.h"
+
+namespace fluxion {
+
+// What all loops share.
+struct NetShared {
+    NetShared(const Service& service_, NetLimits limits_, LogSink sink_)
+        : service(service_), limits(std::move(limits_)), replyBudget(limits.maxReplyBytesTotal),
+          sink(std::move(sink_))
+    {
+    }
+
+    const Service& service;
+    const NetLimits limits;
+    ReplyBudget replyBudget;
+    const LogSink sink;
+    std::atomic<int> connectionCount{0};
+    std::atomic<bool> stopping{false};
+};
+
+class IoLoop : public QObject, public Mailbox {
+    Q_OBJECT
+  public:
+    explicit IoLoop(NetShared& shared);
+    ~IoLoop() override;
+
+    // Any thread.
+    void start();
+    // Takes a connected socket's descriptor.
+    void adopt(qintptr descriptor);
+    // Closes every connection with 1001, then ends the thread, at most `timeoutUs` later.
+    void beginStop(int64_t timeoutUs);
+    void join();
+
+    // Mailbox: any thread.
+    void deliver(std::vector<Done> done) override;
+    void roomAgain() override;
+    void keysChanged() override;
+
+    // The rest: this thread, for its connections.
+    const Service& service() const { return m_shared.service; }
+    const NetLimits& limits() const { return m_shared.limits; }
+    ReplyBudget& replyBudget() { return m_shared.replyBudget; }
+    RequestReader& reader() { return m_reader; }
+    bool stopping() const { return m_shared.stopping; }
+    void note(std::string_view line) const { m_shared.sink(LogLevel::Warning, line); }
+    void welcome(Newcomer& newcomer, QTcpSocket* socket, const Access& access,
+                 std::optional<std::string> name);
+    void forget(Newcomer& newcomer);
+    void forget(WebSocketClient& client);
+    // Calls back after a turn of the event loop, unless the client is gone by then.
+    void pumpSoon(WebSocketClient& client, std::function<void()> call);
+
+  private:
+    void onAdopt(qintptr descriptor);
+    void onMail();
+    void onStop(int64_t timeoutUs);
+    void tick();
+    void endIfEmpty();
+    void post();
+    std::vector<WebSocketClient*> clients() const;
+    std::vector<Newcomer*> newcomers() const;
+
+    NetShared& m_shared;
+    QThread m_thread;
+    std::unique_ptr<QWebSocketServer> m_handshakes; // never listens
+    std::unique_ptr<QTimer> m_ticker;
+    RequestReader m_reader;
+    struct Handshake {
+        uint64_t id = 0;
+        Access access;
+        std::optional<std::string> name;
+        int64_t sinceUs = 0;
+    };
+    void onHandshakeDone();
+    void onHandshakeFailed(QTcpSocket* socket);
+
+    std::unordered_map<QTcpSocket*, Handshake> m_handshaking; // between Newcomer and client
+    std::unordered_map<uint64_t, Newcomer*> m_newcomers;
+    std::unordered_map<uint64_t, WebSocketClient*> m_clients;
+    int64_t m_stopUs = 0; // when to end whatever is left; 0: not stopping
+
+    std::mutex m_mailMutex;
+    std::vector<Done> m_mail;
+    bool m_mailPosted = false;
+    bool m_roomAgain = false;
+    bool m_keysChanged = false;
+};
+
+} // namespace fluxion

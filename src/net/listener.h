@@ -1,0 +1,46 @@
+#pragma once
+
+// The one port: accepts on the main thread and hands each socket to an I/O thread.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <QTcpServer>
+
+#include "net/io_loop.h"
+
+namespace fluxion {
+
+// Main thread.
+class Listener : public QTcpServer {
+    Q_OBJECT
+  public:
+    Listener(NetLimits limits, LogSink sink) : m_limits(std::move(limits)), m_sink(std::move(sink))
+    {
+    }
+
+    // Binds; connections wait in the kernel until the event loop runs and startServing() was
+    // called. Code::Usage when it cannot.
+    Status bind(const std::string& host, uint16_t port);
+    // Makes the I/O threads. `service` outlives the listener's stop().
+    void attach(const Service& service, int ioThreads);
+    // After attach(): the mailboxes that the engine has to know before it starts.
+    std::vector<Mailbox*> mailboxes() const;
+    void startServing();
+    // Takes no more, closes all with 1001; returns when the I/O threads have ended, at most about
+    // `timeoutUs` later.
+    void stop(int64_t timeoutUs);
+
+  protected:
+    void incomingConnection(qintptr descriptor) override;
+
+  private:
+    const NetLimits m_limits;
+    const LogSink m_sink;
+    std::unique_ptr<NetShared> m_shared;
+    std::vector<std::unique_ptr<IoLoop>> m_loops;
+    size_t m_next = 0;
+};
+
+} // namespace fluxion

@@ -1,0 +1,139 @@
+#include "net/outbox.h"
+
+#include <algorithm>
+
+#include <QSslSocket>
+
+namespace fluxion {
+
+namespace {
+
+constexpr uint64_t kFreeBytes = 64 * 1024; // of a stream, made before it needs a share
+constexpr uint64_t kShareBytes = kFragmentBytes + kWriteAheadBytes;
+
+constexpr unsigned char kContinuation = 0x0;
+constexpr unsigned char kText = 0x1;
+constexpr unsigned char kBinary = 0x2;
+constexpr unsigned char kLast = 0x80;
+
+} // namespace
+
+Outbox::~Outbox()
+{
+    if (m_hasBudget)
+        m_budget.giveBack(kShareBytes);
+}
+
+uint64_t Outbox::unsentBytes() const
+{
+    auto bytes = m_socket.bytesToWrite();
+    // Under TLS the plain side says 0 while the encrypted side queues.
+    if (const auto* tls = qobject_cast<const QSslSocket*>(&m_socket))
+        bytes += tls->encryptedBytesToWrite();
+    return static_cast<uint64_t>(bytes);
+}
+
+void Outbox::add(FrameKind kind, std::string message)
+{
+    if (m_items.empty() && message.size() <= kFragmentBytes && unsentBytes() <= kWriteAheadBytes)
+        return writeFrame(kind, message, true);
+    m_queuedBytes += message.size();
+    m_items.push_back({kind, std::move(message)});
+}
+
+void Outbox::add(FrameKind kind, std::unique_ptr<ReplyStream> stream)
+{
+    m_items.push_back({kind, std::move(stream)});
+}
+
+Outbox::Pumped Outbox::pump()
+{
+    while (!m_items.empty() && unsentBytes() <= kWriteAheadBytes) {
+        Item& item = m_items.front();
+        if (std::holds_alternative<std::string>(item.content)) {
+            if (!pumpWhole(item))
+                return Pumped::Waiting;
+        } else if (pumpStream(item) == Pumped::Again) {
+            return Pumped::Again;
+        }
+    }
+    return Pumped::Waiting;
+}
+
+// False: not all of it was written.
+bool Outbox::pumpWhole(Item& item)
+{
+    const std::string_view all = std::get<std::string>(item.content);
+    while (m_offset < all.size() || !m_fragmenting) {
+        if (unsentBytes() > kWriteAheadBytes)
+            return false;
+        const std::string_view piece = all.substr(m_offset, kFragmentBytes);
+        m_offset += piece.size();
+        writeFrame(item.kind, piece, m_offset == all.size());
+        m_fragmenting = true;
+    }
+    m_queuedBytes -= all.size();
+    finishFront();
+    return true;
+}
+
+// One slice of a stream; Waiting when it is finished, or waits for the socket.
+Outbox::Pumped Outbox::pumpStream(Item& item)
+{
+    if (!m_hasBudget && m_piece.size() >= kFreeBytes) {
+        if (!m_budget.take(kShareBytes))
+            return Pumped::Again;
+        m_hasBudget = true;
+    }
+    const size_t before = m_piece.size();
+    const uint64_t aim = (m_hasBudget ? kFragmentBytes : kFreeBytes) - before;
+    ReplyStream& stream = *std::get<std::unique_ptr<ReplyStream>>(item.content);
+    const bool more = stream.produce(m_piece, aim);
+    m_queuedBytes += m_piece.size() - before;
+    if (more && m_piece.size() < kFragmentBytes)
+        return Pumped::Again;
+    writeFrame(item.kind, m_piece, !more);
+    m_queuedBytes -= m_piece.size();
+    m_fragmenting = true;
+    m_piece.clear();
+    if (more)
+        return Pumped::Again;
+    m_piece = std::string();
+    finishFront();
+    return Pumped::Waiting;
+}
+
+void Outbox::finishFront()
+{
+    if (m_hasBudget)
+        m_budget.giveBack(kShareBytes);
+    m_hasBudget = false;
+    m_items.pop_front();
+    m_offset = 0;
+    m_fragmenting = false;
+}
+
+// RFC 6455 section 5.2; a server does not mask. One write call a frame, so that the control frames
+// of QWebSocket come between ours, never inside.
+void Outbox::writeFrame(FrameKind kind, std::string_view payload, bool last)
+{
+    const unsigned char opcode = m_fragmenting             ? kContinuation
+                                 : kind == FrameKind::Text ? kText
+                                                           : kBinary;
+    std::string frame;
+    frame.reserve(payload.size() + 10);
+    frame.push_back(static_cast<char>(opcode | (last ? kLast : 0)));
+    const uint64_t size = payload.size();
+    if (size < 126) {
+        frame.push_back(static_cast<char>(size));
+    } else {
+        const int bytes = size <= 0xffff ? 2 : 8;
+        frame.push_back(static_cast<char>(bytes == 2 ? 126 : 127));
+        for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
+            frame.push_back(static_cast<char>((size >> shift) & 0xff));
+    }
+    frame.append(payload);
+    m_socket.write(frame.data(), static_cast<qint64>(frame.size()));
+}
+
+} // namespace fluxion

@@ -1,0 +1,66 @@
+#pragma once
+
+// Messages on their way to one client, in order, as WebSocket frames written straight to the
+// socket: no copy to UTF-16, and large ones in fragments, made only as fast as the client takes
+// them.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include <QTcpSocket>
+
+#include "api/client_link.h"
+#include "net/reply_budget.h"
+
+namespace fluxion {
+
+constexpr uint64_t kFragmentBytes = 1024 * 1024;   // a larger message leaves in fragments
+constexpr uint64_t kWriteAheadBytes = 1024 * 1024; // handed to the socket, not yet taken
+
+// I/O thread. The socket outlives it.
+class Outbox {
+  public:
+    Outbox(QTcpSocket& socket, ReplyBudget& budget) : m_socket(socket), m_budget(budget) {}
+    ~Outbox();
+    Outbox(const Outbox&) = delete;
+    Outbox& operator=(const Outbox&) = delete;
+
+    void add(FrameKind kind, std::string message);
+    void add(FrameKind kind, std::unique_ptr<ReplyStream> stream);
+
+    enum class Pumped {
+        Waiting, // for the socket, or for messages
+        Again    // there is more to make: call again after a turn of the event loop
+    };
+    // Writes what may be written now.
+    Pumped pump();
+
+    // Bytes queued here or in the socket.
+    uint64_t pendingBytes() const { return m_queuedBytes + unsentBytes(); }
+    uint64_t unsentBytes() const;
+
+  private:
+    struct Item {
+        FrameKind kind;
+        std::variant<std::string, std::unique_ptr<ReplyStream>> content;
+    };
+
+    bool pumpWhole(Item& item);
+    Pumped pumpStream(Item& item);
+    void writeFrame(FrameKind kind, std::string_view payload, bool last);
+    void finishFront();
+
+    QTcpSocket& m_socket;
+    ReplyBudget& m_budget;
+    std::deque<Item> m_items;
+    uint64_t m_queuedBytes = 0;
+    uint64_t m_offset = 0;      // sent of the first item, when it is a string
+    std::string m_piece;        // made of the first item, when it is a stream, not yet written
+    bool m_fragmenting = false; // a frame of the first item was written
+    bool m_hasBudget = false;
+};
+
+} // namespace fluxion

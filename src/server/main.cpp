@@ -1,0 +1,78 @@
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include <QCoreApplication>
+
+#include "config/settings_table.h"
+#include "protocol/describe.h"
+#include "server/server.h"
+#include "server/version.h"
+
+namespace {
+
+using namespace fluxion;
+
+constexpr int kExitFault = 1;
+constexpr int kExitUsage = 2;
+
+int fail(const Error& error)
+{
+    std::fprintf(stderr, "fluxion: %s\n", error.text.c_str());
+    return error.code == Code::Usage ? kExitUsage : kExitFault;
+}
+
+Result<std::string> readTextFile(const std::string& path)
+{
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream content;
+    if (!in || !(content << in.rdbuf()))
+        return {Code::Usage, "cannot read " + path};
+    return content.str();
+}
+
+std::optional<std::string> environment(const std::string& variable)
+{
+    const char* value = std::getenv(variable.c_str());
+    return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    std::string command = "serve";
+    if (!arguments.empty() && (arguments[0] == "serve" || arguments[0] == "health")) {
+        command = arguments[0];
+        arguments.erase(arguments.begin());
+    }
+    auto loaded = loadSettings({arguments, environment, readTextFile});
+    hideSecretArguments({argv, static_cast<size_t>(argc)});
+    if (!loaded)
+        return fail(loaded.error());
+    const Settings& settings = loaded.value().settings;
+    switch (loaded.value().action) {
+    case StartAction::Help:
+        std::fputs(helpText().c_str(), stdout);
+        return 0;
+    case StartAction::Version:
+        std::printf("fluxion %s\n", kVersion);
+        return 0;
+    case StartAction::Describe:
+        std::printf("%s\n", describeJson().c_str());
+        return 0;
+    case StartAction::Run:
+        break;
+    }
+    const QCoreApplication application(argc, argv);
+    if (command == "health") {
+        const Status status = askHealth(settings);
+        return status ? 0 : fail(status.error());
+    }
+    if (Status status = checkForServing(settings); !status)
+        return fail(status.error());
+    const Status status = serve(settings, standardErrorSink());
+    return status ? 0 : fail(status.error());
+}

@@ -1,0 +1,174 @@
+#include "server/server.h"
+
+#include <algorithm>
+#include <csignal>
+#include <sys/resource.h>
+
+#include <QCoreApplication>
+
+#include "io/directory_lock.h"
+#include "io/posix.h"
+#include "net/listener.h"
+#include "server/signals.h"
+#include "server/tls.h"
+#include "server/version.h"
+
+namespace fluxion {
+
+namespace {
+
+constexpr int64_t kUsPerMs = 1000;
+constexpr uint64_t kSpareDescriptors = 64; // for files and the like
+
+EngineOptions engineOptions(const Settings& s)
+{
+    EngineOptions o;
+    o.log.segmentBytes = static_cast<uint64_t>(s.segmentBytes);
+    o.log.durability = s.durability;
+    o.limits.maxCollections = static_cast<uint64_t>(s.maxCollections);
+    o.limits.maxApiKeys = static_cast<uint64_t>(s.maxKeys);
+    o.pauseQueueBytes = static_cast<uint64_t>(s.maxQueueBytes);
+    o.maxQueueBytes = static_cast<uint64_t>(s.maxQueueHardBytes);
+    o.checkpointIntervalUs = s.checkpointIntervalMs * kUsPerMs;
+    o.checkpointLogBytes = static_cast<uint64_t>(s.checkpointBytes);
+    o.syncIntervalUs = s.durabilityIntervalMs * kUsPerMs;
+    return o;
+}
+
+ServiceLimits serviceLimits(const Settings& s)
+{
+    ServiceLimits l;
+    l.request.maxNameBytes = static_cast<size_t>(s.maxNameBytes);
+    l.request.pattern.maxBytes = static_cast<size_t>(s.maxPatternBytes);
+    l.request.pattern.maxSteps = static_cast<size_t>(s.maxPatternSteps);
+    l.request.pattern.maxMemoryBytes = static_cast<size_t>(s.patternMemoryBytes);
+    l.minSeqTimeoutUs = s.minSeqTimeoutMs * kUsPerMs;
+    l.maxInFlight = static_cast<size_t>(s.maxInFlight);
+    return l;
+}
+
+std::vector<std::string> splitAtCommas(std::string_view list)
+{
+    std::vector<std::string> items;
+    while (!list.empty()) {
+        const size_t comma = std::min(list.find(','), list.size());
+        std::string_view item = list.substr(0, comma);
+        list.remove_prefix(std::min(comma + 1, list.size()));
+        while (!item.empty() && item.front() == ' ')
+            item.remove_prefix(1);
+        while (!item.empty() && item.back() == ' ')
+            item.remove_suffix(1);
+        if (!item.empty())
+            items.emplace_back(item);
+    }
+    return items;
+}
+
+// Each connection is a descriptor: as many as the system gives.
+int usableConnections(int64_t wanted, const LogSink& sink)
+{
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return static_cast<int>(wanted);
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); // its effect is read back
+    getrlimit(RLIMIT_NOFILE, &limit);
+    const auto room = static_cast<int64_t>(
+        limit.rlim_cur > kSpareDescriptors ? limit.rlim_cur - kSpareDescriptors : 1);
+    if (limit.rlim_cur == RLIM_INFINITY || room >= wanted)
+        return static_cast<int>(wanted);
+    sink(LogLevel::Warning, "max-connections is " + std::to_string(room) +
+                                ": the system gives no more file descriptors");
+    return static_cast<int>(room);
+}
+
+Result<NetLimits> netLimits(const Settings& s, const LogSink& sink)
+{
+    NetLimits l;
+    l.maxMessageBytes = static_cast<uint64_t>(s.maxMessageBytes);
+    l.maxConnections = usableConnections(s.maxConnections, sink);
+    l.maxPendingBytes = static_cast<uint64_t>(s.maxPendingBytes);
+    l.maxReplyBytesTotal = static_cast<uint64_t>(s.maxReplyMemoryBytes);
+    l.headTimeoutUs = s.headerTimeoutMs * kUsPerMs;
+    l.pingIntervalUs = s.pingIntervalMs * kUsPerMs;
+    l.pongTimeoutUs = s.pongTimeoutMs * kUsPerMs;
+    l.stallTimeoutUs = s.stallTimeoutMs * kUsPerMs;
+    l.closeTimeoutUs = s.closeTimeoutMs * kUsPerMs;
+    l.allowedOrigins = splitAtCommas(s.allowOrigins);
+    if (!s.tlsCert.empty()) {
+        auto tls = loadTls(s.tlsCert, s.tlsKey);
+        if (!tls)
+            return tls.error();
+        l.tls = tls.value();
+    }
+    return l;
+}
+
+Error asUsage(const Error& error)
+{
+    return {Code::Usage, "data: " + error.text};
+}
+
+} // namespace
+
+Status serve(const Settings& settings, LogSink sink)
+{
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN); // a file-size limit is then a full disk, not the end
+    auto limits = netLimits(settings, sink);
+    if (!limits)
+        return limits.status();
+    // The port first: a folder must not be touched for a server that cannot serve.
+    Listener listener(limits.value(), sink);
+    if (Status status = listener.bind(settings.host, static_cast<uint16_t>(settings.port)); !status)
+        return status;
+
+    std::unique_ptr<Directory> directory;
+    std::optional<DirectoryLock> lock;
+    if (!settings.data.empty()) {
+        auto opened = openDirectory(settings.data);
+        if (!opened)
+            return asUsage(opened.error());
+        directory = std::move(opened.value());
+        auto locked = lockDirectory(settings.data);
+        if (!locked)
+            return asUsage(locked.error());
+        lock = std::move(locked.value());
+    } else {
+        sink(LogLevel::Warning, "no data folder (--data): everything is in memory only and gone "
+                                "when the server stops");
+    }
+    auto engine = Engine::open(engineOptions(settings), directory.get(), systemClock(), sink);
+    if (!engine)
+        return engine.status();
+
+    const Authenticator authenticator(settings.secretKey, engine.value()->installationSecret(),
+                                      engine.value()->store().apiKeys());
+    Connections connections;
+    const Service service{*engine.value(),
+                          authenticator,
+                          connections,
+                          systemClock(),
+                          serviceLimits(settings),
+                          kVersion,
+                          hintOf(settings.secretKey)};
+    listener.attach(service, static_cast<int>(settings.ioThreads));
+    for (Mailbox* mailbox : listener.mailboxes())
+        engine.value()->addMailbox(*mailbox);
+    StopSignals signals;
+    QObject::connect(&signals, &StopSignals::arrived, qApp, [&] { qApp->quit(); });
+    engine.value()->start();
+    listener.startServing();
+    const std::string scheme = limits.value().tls.isNull() ? "ws" : "wss";
+    sink(LogLevel::Info, "fluxion " + std::string(kVersion) + " listening on " + scheme + "://" +
+                             settings.host + ":" + std::to_string(listener.serverPort()));
+    QCoreApplication::exec();
+    sink(LogLevel::Info, "stopping");
+    listener.stop(settings.drainTimeoutMs * kUsPerMs);
+    Status status = engine.value()->stop();
+    if (status)
+        sink(LogLevel::Info, "stopped");
+    return status;
+}
+
+} // namespace fluxion

@@ -1,0 +1,53 @@
+#include "server/signals.h"
+
+#include <array>
+#include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace fluxion {
+
+namespace {
+
+// A handler can reach nothing else.
+std::array<int, 2> g_pipe{-1, -1};
+volatile std::sig_atomic_t g_asked = 0;
+
+void onSignal(int)
+{
+    if (g_asked)
+        _exit(1); // asked twice: the log is safe, the rest is given up
+    g_asked = 1;
+    const char byte = 1;
+    (void)!::write(g_pipe[1], &byte, 1);
+}
+
+} // namespace
+
+StopSignals::StopSignals()
+{
+    if (::pipe2(g_pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0)
+        qFatal("no pipe for signals");
+    m_notifier = std::make_unique<QSocketNotifier>(g_pipe[0], QSocketNotifier::Read);
+    connect(m_notifier.get(), &QSocketNotifier::activated, this, [this] {
+        char byte = 0;
+        (void)!::read(g_pipe[0], &byte, 1);
+        Q_EMIT arrived();
+    });
+    struct sigaction action {};
+    action.sa_handler = onSignal;
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGINT, &action, nullptr);
+    ::sigaction(SIGTERM, &action, nullptr);
+}
+
+StopSignals::~StopSignals()
+{
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+    m_notifier.reset();
+    ::close(g_pipe[0]);
+    ::close(g_pipe[1]);
+}
+
+} // namespace fluxion
