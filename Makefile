@@ -1,0 +1,90 @@
+# What people type. `make run` and `make test` need only git, make, and root or sudo, on Debian 12.
+#
+#   make          builds ./fluxion            make check     format, style, unit tests; fast
+#   make run      builds and starts it        make format    formats the sources
+#   make test     builds and tests it all     make torture   a million crash states; hours
+#   make deps     installs what is missing    make clean     removes what was built
+#   make fresh    proves run and test in new Debian roots (as root, with debootstrap)
+
+# The only list of packages. Names are those of Debian 12 and 13. clang-format is pinned to 14,
+# which Debian 13 does not have: there, formatting is reported as not checked.
+BUILD_PACKAGES = g++ make qmake6 qt6-base-dev qt6-websockets-dev libqt6sql6-sqlite \
+    libsimdjson-dev libre2-dev libzstd-dev libxxhash-dev libboost-dev
+TEST_PACKAGES = git doctest-dev strace openssl curl procps python3 python3-websocket node-ws \
+    $(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] && echo clang-format-14)
+
+PORT ?= 8080
+JOBS ?= $(shell nproc)
+
+SHELL = /bin/bash
+.NOTPARALLEL:
+.DEFAULT_GOAL = build
+.PHONY: deps build-deps test-deps build tests sanitized-tests run test check format torture fresh \
+    clean print-build-packages
+
+# --- installing ---
+
+deps: test-deps
+build-deps:
+	@.ci/install.sh $(BUILD_PACKAGES)
+test-deps: build-deps
+	@.ci/install.sh $(TEST_PACKAGES)
+
+# --- building: qmake writes build.mk files, and they do the work ---
+
+# A make that was told -j hands its job slots down; else all cores are used.
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+SUBMAKE = $(MAKE) --no-print-directory -f build.mk $(PARALLEL)
+
+build: build-deps
+	@.ci/qmake.sh .
+	+@$(SUBMAKE) sub-src-server
+
+tests: test-deps
+	@.ci/qmake.sh .
+	+@$(SUBMAKE)
+
+sanitized-tests: test-deps
+	@.ci/qmake.sh build/tsan CONFIG+=sanitize_thread
+	@.ci/qmake.sh build/asan CONFIG+=sanitize_address
+	+@$(SUBMAKE) -C build/tsan
+	+@$(SUBMAKE) -C build/asan
+
+clean:
+	rm -rf build fluxion .qmake.stash
+	find . -name build.mk -not -path './.git/*' -delete
+
+# --- running ---
+
+run: build
+	@key="$$SECRET_KEY"; shown='$$SECRET_KEY'; \
+	if [ -z "$$key" ]; then \
+	    key=$$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n'); shown=$$key; \
+	    echo "SECRET_KEY is not set. For this run it is $$key"; \
+	fi; \
+	echo "To talk to it: wscat -c \"ws://127.0.0.1:$(PORT)/?api-key=$$shown\""; \
+	FLUXION_SECRET_KEY="$$key" exec ./fluxion --data tmp_data --host 127.0.0.1 --port $(PORT)
+
+# --- testing ---
+
+test: tests sanitized-tests
+	@tests/run_suites.py tests/suites.txt
+
+check: test-deps
+	@.ci/qmake.sh .
+	+@$(SUBMAKE) sub-src
+	+@$(SUBMAKE) -C tests/unit
+	@tests/run_suites.py tests/suites.txt format style unit
+
+format: test-deps
+	@tests/style/format.sh fix
+
+torture: tests
+	FLUXION_TORTURE=1 build/tests/fault_tests
+
+fresh:
+	tests/fresh/prove.sh bookworm --test
+	tests/fresh/prove.sh trixie
+
+print-build-packages:
+	@echo $(BUILD_PACKAGES)
