@@ -35,15 +35,30 @@ uint64_t FileLog::maxPayloadBytes() const
 
 Status FileLog::start()
 {
-    if (Status status = removeClosedMark(m_directory); !status)
+    const bool wasClosed = closedInOrder();
+    if (Status status = removeClosedMark(m_directory); !status) {
+        // It may come back after a power cut, when the log has gone on. Nothing has been written
+        // behind it yet: the next start finds it and removes it anew.
+        if (m_closed)
+            (void)writeClosedMark(m_directory, *m_closed).ok();
         return status;
+    }
     const bool lax = m_options.durability != Durability::Always;
-    if (m_identity.lax != lax) {
+    // After a stop that was not in order the identity may be one whose folder sync failed: visible,
+    // but not lasting. Writing it again settles that.
+    if (m_identity.lax != lax || !(wasClosed || m_identityWritten)) {
         m_identity.lax = lax;
-        if (Status status = writeIdentity(m_directory, m_identity); !status)
+        if (Status status = storeIdentity(); !status)
             return status;
     }
     return rotate(std::min(m_options.firstSegmentBytes, m_options.segmentBytes));
+}
+
+Status FileLog::storeIdentity()
+{
+    Status status = writeIdentity(m_directory, m_identity);
+    m_identityWritten = status.ok();
+    return status;
 }
 
 Status FileLog::append(BatchBuilder& batch, uint64_t expectedLastSeq, uint64_t proposal)

@@ -71,6 +71,8 @@ class FileLog final : public Log {
   private:
     FileLog(Directory& directory, FileLogOptions options, Clock& clock, LogSink sink);
 
+    bool closedInOrder() const { return m_closed && m_closed->history == m_identity.history; }
+    Status storeIdentity();
     Status readFolder();
     Status readSegments(uint64_t after, const std::function<Status(const BatchView&)>& visit);
     Status checkEnd(const File& file, const SegmentEnd& end);
@@ -89,6 +91,7 @@ class FileLog final : public Log {
 
     Identity m_identity;
     std::optional<ClosedMark> m_closed; // as found by open()
+    bool m_identityWritten = false;     // by this process
     bool m_needsNewHistory = false;
 
     // Commit thread (and whoever opens and starts).

@@ -43,17 +43,16 @@ Status FileLog::readFolder()
                 m_directory.path() + "/identity: missing, though there are segments"};
     m_identity.history = newHistoryId();
     m_identity.lax = m_options.durability != Durability::Always;
-    return writeIdentity(m_directory, m_identity);
+    return storeIdentity();
 }
 
 Status FileLog::replay(uint64_t after, const std::function<Status(const BatchView&)>& visit)
 {
-    const bool closedInOrder = m_closed && m_closed->history == m_identity.history;
-    m_needsNewHistory = m_identity.lax && !closedInOrder;
+    m_needsNewHistory = m_identity.lax && !closedInOrder();
     m_lastSeq = m_identity.startSeq;
     if (Status status = readSegments(after, visit); !status)
         return status;
-    if (closedInOrder && m_lastSeq != m_closed->lastSeq)
+    if (closedInOrder() && m_lastSeq != m_closed->lastSeq)
         return {Code::Damaged, m_directory.path() +
                                    "/closed: damaged at offset 24: the log was closed after seq " +
                                    std::to_string(m_closed->lastSeq) + " and now ends after " +
@@ -126,7 +125,7 @@ Status FileLog::readSegments(uint64_t after, const std::function<Status(const Ba
 Status FileLog::checkEnd(const File& file, const SegmentEnd& end)
 {
     const std::string where = file.path() + ": damaged at offset " + std::to_string(end.offset);
-    if (m_closed && m_closed->history == m_identity.history) {
+    if (closedInOrder()) {
         if (m_lastSeq == m_closed->lastSeq)
             return {};
         return {Code::Damaged, where + ": the log was closed after seq " +
@@ -148,9 +147,8 @@ Status FileLog::checkEnd(const File& file, const SegmentEnd& end)
 // is about to be shown and built upon, so it is written once more, byte for byte.
 Status FileLog::settle(uint64_t segment, uint64_t offset, uint64_t bytes)
 {
-    const bool closedInOrder = m_closed && m_closed->history == m_identity.history;
     // A history about to end goes into a checkpoint instead.
-    if (bytes == 0 || closedInOrder || m_needsNewHistory)
+    if (bytes == 0 || closedInOrder() || m_needsNewHistory)
         return {};
     auto file = m_directory.open(m_segments[segment], OpenMode::WriteDurable);
     if (!file)
@@ -168,7 +166,7 @@ Status FileLog::switchHistory(const HistoryId& id)
     m_identity.history = id;
     m_identity.startSeq = m_lastSeq;
     m_identity.lax = m_options.durability != Durability::Always;
-    if (Status status = writeIdentity(m_directory, m_identity); !status)
+    if (Status status = storeIdentity(); !status)
         return status;
     m_needsNewHistory = false;
     for (const auto& [firstSeq, name] : m_segments) {

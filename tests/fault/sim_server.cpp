@@ -104,7 +104,7 @@ Script fixedScript(Durability durability)
     script.name = "the fixed script";
     script.options = faultOptions(durability);
     std::mt19937_64 random(4711);
-    addRandom(script, random, 12, 700);
+    addRandom(script, random, 16, 700);
     script.turns.push_back({TurnKind::Checkpoint, {}});
     addRandom(script, random, 14, 700);
     script.turns.push_back({TurnKind::Checkpoint, {}});
@@ -112,7 +112,7 @@ Script fixedScript(Durability durability)
     script.turns.push_back({TurnKind::Restart, {}});
     addRandom(script, random, 11, 700);
     script.turns.push_back({TurnKind::Checkpoint, {}});
-    addRandom(script, random, 15, 700);
+    addRandom(script, random, 20, 700);
     script.foretell();
     return script;
 }

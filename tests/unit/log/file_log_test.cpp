@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 #include <vector>
 
 #include "base/sim_clock.h"
@@ -692,5 +694,37 @@ TEST_CASE("a segment whose recycling failed is never written to")
         const Status status = f.open();
         CHECK_MESSAGE(status.ok(), (status ? "" : status.error().text));
         CHECK(f.seqs == upTo(7 * 5));
+    }
+}
+
+TEST_CASE("preparing, syncing and releasing go on beside the commit thread")
+{
+    for (const Durability durability : {Durability::Always, Durability::Interval}) {
+        Fixture f;
+        f.mustStart(optionsOf(durability));
+        std::atomic<uint64_t> appended{0};
+        std::atomic<bool> ended{false};
+        std::atomic<int> failures{0};
+        std::thread maintenance([&] {
+            while (!ended) {
+                failures += f.log->prepare() ? 0 : 1;
+                failures += f.log->sync() ? 0 : 1;
+                const uint64_t seq = appended;
+                failures += f.log->release(seq > 40 ? seq - 40 : 0) ? 0 : 1;
+            }
+        });
+        for (int i = 0; i < 1000; ++i) {
+            f.appendMany(1);
+            appended = f.lastSeq;
+        }
+        ended = true;
+        maintenance.join();
+        CHECK(failures == 0);
+        CHECK(f.log->release(960).ok());
+        CHECK(f.segments().size() <= 7);
+        REQUIRE(f.log->close().ok());
+        f.crash();
+        REQUIRE(f.open(optionsOf(durability), 960).ok());
+        CHECK(f.seqs == upTo(1000, 961));
     }
 }
