@@ -19,8 +19,8 @@ JOBS ?= $(shell nproc)
 SHELL = /bin/bash
 .NOTPARALLEL:
 .DEFAULT_GOAL = build
-.PHONY: deps build-deps test-deps build tests sanitized-tests run test check format torture fresh \
-    clean print-build-packages
+.PHONY: deps build-deps test-deps build tests sanitized-tests run test check format docs figures \
+    torture fresh clean print-build-packages
 
 # --- installing ---
 
@@ -78,6 +78,14 @@ check: test-deps
 
 format: test-deps
 	@tests/style/format.sh fix
+
+# Writes the generated parts of README.md and docs/protocol.md anew.
+docs: tests
+	FLUXION_WRITE_DOCS=1 build/tests/unit_tests --test-case='documents:*'
+
+# First figures of this machine: a minute or two, on loopback.
+figures: tests
+	build/tests/figures ./fluxion $$(git describe --always --dirty)
 
 torture: tests
 	FLUXION_TORTURE=1 build/tests/fault_tests

@@ -37,7 +37,7 @@ qt {
 sanitized {
     sanitize_thread: SANITIZERS = -fsanitize=thread
     sanitize_address: SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all
-    QMAKE_CXXFLAGS_RELEASE = -O1 -g -fno-omit-frame-pointer
+    QMAKE_CXXFLAGS_RELEASE = -O1 -g1 -fno-omit-frame-pointer
     QMAKE_CXXFLAGS += $$SANITIZERS
     QMAKE_LFLAGS += $$SANITIZERS
 } else {

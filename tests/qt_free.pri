@@ -4,6 +4,7 @@ CONFIG -= qt
 include(../src/common.pri)
 CONFIG += cmdline
 INCLUDEPATH += $$SOURCE_ROOT/tests
+DEFINES += FLUXION_SOURCE_ROOT=\\\"$$SOURCE_ROOT\\\"
 
 SOURCES += $$files($$PWD/support/*.cpp, true)
 LIBS += $$FLUXION_LIBS
