@@ -31,16 +31,6 @@ uint32_t frameCrc(uint64_t number, FrameKind kind, std::string_view payload)
     return crc32c(payload, crc32c(head));
 }
 
-// With the history in it, so that a new history's first never takes the place of one that the old
-// history, at the same seq, may still need.
-std::string checkpointName(const CheckpointInfo& info)
-{
-    constexpr size_t kHistoryDigits = 8;
-    char digits[32];
-    std::snprintf(digits, sizeof digits, "%020llu", static_cast<unsigned long long>(info.seq));
-    return kPrefix + digits + "-" + toText(info.history).substr(0, kHistoryDigits);
-}
-
 class FrameWriter {
   public:
     explicit FrameWriter(File& file) : m_file(file) {}
@@ -210,6 +200,16 @@ Result<const ViewCodec*> findView(const FrameReader& in, std::string_view payloa
 }
 
 } // namespace
+
+// With the history in it, so that a new history's first never takes the place of one that the old
+// history, at the same seq, may still need.
+std::string checkpointName(const CheckpointInfo& info)
+{
+    constexpr size_t kHistoryDigits = 8;
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%020llu", static_cast<unsigned long long>(info.seq));
+    return kPrefix + digits + "-" + toText(info.history).substr(0, kHistoryDigits);
+}
 
 Status writeCheckpoint(Directory& directory, const CheckpointInfo& info, const Cut& cut)
 {

@@ -27,6 +27,9 @@ struct CheckpointInfo {
 // Code::StorageFull when there is no room; nothing is left behind then.
 Status writeCheckpoint(Directory& directory, const CheckpointInfo& info, const Cut& cut);
 
+// The file's name, of this history and seq.
+std::string checkpointName(const CheckpointInfo& info);
+
 // Checkpoint files, newest first.
 Result<std::vector<std::string>> listCheckpoints(Directory& directory);
 

@@ -103,8 +103,7 @@ void Engine::applyCommitted()
             std::abort();
         }
     }
-    if (m_anyAwaiting)
-        wakeAwaiting();
+    wakeAwaiting();
 }
 
 Status Engine::applyBatch(const BatchView& batch)

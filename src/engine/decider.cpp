@@ -32,6 +32,13 @@ Decision split()
     return d;
 }
 
+// After such an entry a collection may be without key and record, and count no more.
+bool mayFreeCollection(FactType type)
+{
+    return type != FactType::Inserted && type != FactType::KeySet && type != FactType::ApiKeySet &&
+           type != FactType::ApiKeyRemoved;
+}
+
 // One name for (collection, key), whatever bytes they hold.
 std::string keyId(const std::string& collection, const std::string& key)
 {
@@ -51,16 +58,23 @@ void Decider::beginBatch()
     m_values.clear();
     m_dropped.clear();
     m_created.clear();
+    m_freed = false;
     m_apiKeys = false;
+    m_batchTenant.reset();
 }
 
 Decision Decider::decide(const Proposal& proposal, uint64_t seq)
 {
     m_tenant = proposal.principal.tenant;
     m_seq = seq;
+    // What the batch has decided is kept by name, so that one batch is of one tenant.
+    if (m_batchTenant && *m_batchTenant != m_tenant)
+        return split();
     Decision d = std::visit([this](const auto& wish) { return on(wish); }, proposal.wish);
-    if (d.verdict == Verdict::Entry && d.payload.size() > m_limits.maxPayloadBytes)
-        return tooLarge(m_limits.maxPayloadBytes);
+    if (d.verdict == Verdict::Entry) {
+        m_batchTenant = m_tenant;
+        m_freed |= mayFreeCollection(d.type);
+    }
     return d;
 }
 
@@ -77,18 +91,28 @@ Decision Decider::tell(const Fact& fact)
     return d;
 }
 
-// Also counts the collection as there from now on.
-bool Decider::hasRoomFor(const std::string& collection)
+bool Decider::isNew(const std::string& collection) const
 {
     if (m_created.contains(collection))
-        return true;
-    const auto there = m_store.find(m_tenant, collection);
-    if (there && there->listed())
-        return true;
-    if (m_store.collectionCount(m_tenant) + m_created.size() >= m_limits.maxCollections)
         return false;
-    m_created.insert(collection);
-    return true;
+    const auto there = m_store.find(m_tenant, collection);
+    return !there || !there->listed();
+}
+
+// Where the batch takes something away, only the views can tell how many are left.
+Decision Decider::noRoom() const
+{
+    if (m_freed)
+        return split();
+    return refuse(Code::TooMany,
+                  "there may be " + std::to_string(m_limits.maxCollections) + " collections");
+}
+
+bool Decider::hasRoomFor(size_t newCollections) const
+{
+    return newCollections == 0 ||
+           m_store.collectionCount(m_tenant) + m_created.size() + newCollections <=
+               m_limits.maxCollections;
 }
 
 Ref<Document> Decider::findDocument(const std::string& collection, const std::string& doc) const
@@ -101,13 +125,19 @@ Decision Decider::on(const InsertProposal& wish)
 {
     if (wish.payload.empty())
         return {};
+    std::vector<const std::string*> created;
     for (const std::string& collection : wish.collections) {
         if (m_dropped.contains(collection))
             return split();
-        if (!hasRoomFor(collection))
-            return refuse(Code::TooMany, "there may be " + std::to_string(m_limits.maxCollections) +
-                                             " collections");
+        if (isNew(collection))
+            created.push_back(&collection);
     }
+    if (wish.payload.size() > m_limits.maxPayloadBytes)
+        return tooLarge(m_limits.maxPayloadBytes);
+    if (!hasRoomFor(created.size()))
+        return noRoom();
+    for (const std::string* collection : created)
+        m_created.insert(*collection);
     m_records.insert(wish.collections.begin(), wish.collections.end());
     Decision d;
     d.verdict = Verdict::Entry;
@@ -130,9 +160,12 @@ Decision Decider::on(const DeleteRecordsProposal& wish)
     }
     if (fact.items.empty())
         return {};
+    Decision d = tell(fact);
+    if (d.verdict != Verdict::Entry)
+        return d;
     for (const auto& item : fact.items)
         m_records.emplace(item.collection);
-    return tell(fact);
+    return d;
 }
 
 Decision Decider::on(const DeleteRangeProposal& wish)
@@ -142,8 +175,10 @@ Decision Decider::on(const DeleteRangeProposal& wish)
     const auto document = findDocument(wish.collection, wish.doc);
     if (!document || !document->hasAnyIn(wish.from, wish.to))
         return {};
-    m_records.insert(wish.collection);
-    return tell(RangeDeletedFact{wish.collection, wish.doc, wish.from, wish.to});
+    Decision d = tell(RangeDeletedFact{wish.collection, wish.doc, wish.from, wish.to});
+    if (d.verdict == Verdict::Entry)
+        m_records.insert(wish.collection);
+    return d;
 }
 
 Decision Decider::on(const DeleteDocumentProposal& wish)
@@ -166,9 +201,12 @@ Decision Decider::on(const DeleteDocumentProposal& wish)
     }
     if (fact.collections.empty())
         return {};
+    Decision d = tell(fact);
+    if (d.verdict != Verdict::Entry)
+        return d;
     for (const auto& name : fact.collections)
         m_records.emplace(name);
-    return tell(fact);
+    return d;
 }
 
 Decision Decider::on(const DropCollectionProposal& wish)
@@ -178,10 +216,13 @@ Decision Decider::on(const DropCollectionProposal& wish)
     const auto collection = m_store.find(m_tenant, wish.collection);
     if (!collection || !collection->listed())
         return {};
+    Decision d = tell(CollectionDroppedFact{wish.collection});
+    if (d.verdict != Verdict::Entry)
+        return d;
     m_records.insert(wish.collection);
     m_values.insert(wish.collection);
     m_dropped.insert(wish.collection);
-    return tell(CollectionDroppedFact{wish.collection});
+    return d;
 }
 
 Decider::KeyNow Decider::keyNow(const std::string& collection, const std::string& key) const
@@ -203,9 +244,9 @@ Decision Decider::on(const SetKeyProposal& wish)
 {
     if (m_dropped.contains(wish.collection))
         return split();
-    if (!hasRoomFor(wish.collection))
-        return refuse(Code::TooMany,
-                      "there may be " + std::to_string(m_limits.maxCollections) + " collections");
+    const bool created = isNew(wish.collection);
+    if (!hasRoomFor(created ? 1 : 0))
+        return noRoom();
     KeyNow now = keyNow(wish.collection, wish.key);
     KeySetFact fact;
     fact.collection = wish.collection;
@@ -216,6 +257,8 @@ Decision Decider::on(const SetKeyProposal& wish)
     Decision d = tell(fact);
     if (d.verdict != Verdict::Entry)
         return d; // the key stays as it is, for this batch too
+    if (created)
+        m_created.insert(wish.collection);
     m_keys[std::move(now.id)] = {fact.version, m_seq, true};
     m_values.insert(wish.collection);
     d.version = fact.version;
@@ -262,8 +305,9 @@ Decision Decider::on(const SetApiKeyProposal& wish)
                           "there may be " + std::to_string(m_limits.maxApiKeys) + " API keys");
         fact.id = m_store.apiKeys().nextId();
     }
-    m_apiKeys = true;
-    return tell(fact);
+    Decision d = tell(fact);
+    m_apiKeys = d.verdict == Verdict::Entry;
+    return d;
 }
 
 Decision Decider::on(const RemoveApiKeyProposal& wish)

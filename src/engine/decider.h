@@ -4,6 +4,7 @@
 // changes a view. Commit thread only.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -68,7 +69,9 @@ class Decider {
     Decision on(const RemoveApiKeyProposal& wish);
 
     Decision tell(const Fact& fact);
-    bool hasRoomFor(const std::string& collection);
+    bool isNew(const std::string& collection) const;
+    bool hasRoomFor(size_t newCollections) const;
+    Decision noRoom() const;
     Ref<Document> findDocument(const std::string& collection, const std::string& doc) const;
     KeyNow keyNow(const std::string& collection, const std::string& key) const;
 
@@ -78,12 +81,14 @@ class Decider {
     uint64_t m_seq = 0;
     std::string m_payload;
 
-    // What this batch has decided.
+    // What this batch has decided; a proposal that was refused leaves no trace here.
+    std::optional<uint32_t> m_batchTenant; // of its entries
     std::unordered_map<std::string, PendingKey> m_keys;
     std::unordered_set<std::string> m_records; // collections whose records change
     std::unordered_set<std::string> m_values;  // collections whose keys change
     std::unordered_set<std::string> m_dropped;
     std::unordered_set<std::string> m_created; // collections that were not there
+    bool m_freed = false; // something was taken away, with which a collection may have gone
     bool m_apiKeys = false;
 };
 

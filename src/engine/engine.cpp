@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/heap.h"
 #include "log/memory_log.h"
 
 namespace fluxion {
@@ -48,6 +49,10 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Directory* d
 
 void Engine::start()
 {
+    {
+        std::lock_guard lock(m_cutMutex);
+        m_commitState = CommitState::Running;
+    }
     m_commitThread = std::thread([this] { commitLoop(); });
     m_maintenanceThread = std::thread([this] { maintenanceLoop(); });
 }
@@ -70,7 +75,7 @@ Status Engine::stop()
     if (m_readOnly)
         return {Code::ReadOnly, "a write to the log failed; the log stays as after a crash"};
     if (m_directory && appliedSeq() > m_checkpointSeq) {
-        if (Status status = checkpoint(); !status)
+        if (Status status = checkpointOf(openCut()); !status)
             m_sink(LogLevel::Warning, "no checkpoint at the stop: " + status.error().text);
     }
     return m_log->close();
@@ -87,7 +92,6 @@ void Engine::awaitSeq(uint64_t seq, Mailbox& mailbox, uint64_t ticket)
         std::lock_guard lock(m_awaitMutex);
         if (appliedSeq() < seq) {
             m_awaiting.push_back({seq, &mailbox, ticket});
-            m_anyAwaiting = true;
             return;
         }
     }
@@ -102,6 +106,8 @@ void Engine::cancelAwait(Mailbox& mailbox, uint64_t ticket)
     });
 }
 
+// Takes the lock with every batch: asking first, without it, whether anyone waits could miss one
+// who has seen the seq before this batch and is about to wait.
 void Engine::wakeAwaiting()
 {
     std::vector<Awaiting> reached;
@@ -112,7 +118,6 @@ void Engine::wakeAwaiting()
                                        [&](const Awaiting& w) { return w.seq > seq; });
         reached.assign(it, m_awaiting.end());
         m_awaiting.erase(it, m_awaiting.end());
-        m_anyAwaiting = !m_awaiting.empty();
     }
     for (const Awaiting& waiting : reached)
         waiting.mailbox->deliver({{waiting.ticket, {Status(), appliedSeq(), 0}}});
@@ -120,17 +125,26 @@ void Engine::wakeAwaiting()
 
 Status Engine::checkpoint()
 {
-    // A checkpoint must never be ahead of the log on the medium.
     if (!m_directory)
         return {};
-    std::optional<Cut> cut = cutFromCommitThread();
-    if (!cut)
-        return {};
-    if (Status status = m_log->sync(); !status)
+    const std::optional<Cut> taken = cut();
+    return taken ? checkpointOf(*taken) : Status();
+}
+
+Status Engine::checkpointOf(const Cut& cut)
+{
+    // A checkpoint must never be ahead of the log on the medium.
+    if (m_readOnly)
+        return {Code::ReadOnly, "a write to the log failed; the log stays as after a crash"};
+    if (Status status = m_log->sync(); !status) {
+        m_readOnly = true;
         return status;
-    const CheckpointInfo info{m_log->history(), cut->seq, cut->timeUs};
+    }
+    const CheckpointInfo info{m_log->history(), cut.seq, cut.timeUs};
     const uint64_t appended = m_log->appendedBytes();
-    if (Status status = writeCheckpoint(*m_directory, info, *cut); !status)
+    if (Status status = writeCheckpoint(*m_directory, info, cut); !status)
+        return status;
+    if (Status status = removePassedOver(info); !status)
         return status;
     m_checkpointSeq = info.seq;
     m_checkpointAppended = appended;
@@ -141,15 +155,27 @@ Status Engine::checkpoint()
     return oldest.value() ? m_log->release(oldest.value()) : Status();
 }
 
-// The commit thread opens it between two batches; without that thread, the caller is it.
-std::optional<Cut> Engine::cutFromCommitThread()
+// Damaged ones would otherwise be counted as kept, in place of good ones.
+Status Engine::removePassedOver(const CheckpointInfo& written)
 {
-    if (!m_commitThread.joinable())
-        return openCut();
+    std::erase(m_passedOver, checkpointName(written)); // took its place
+    for (const std::string& name : std::exchange(m_passedOver, {})) {
+        if (Status status = m_directory->remove(name); !status)
+            return status;
+    }
+    return {};
+}
+
+// The commit thread opens it between two batches; without that thread, the caller is it.
+std::optional<Cut> Engine::cut()
+{
+    std::lock_guard oneCaller(m_cutCallerMutex);
     std::unique_lock lock(m_cutMutex);
+    if (m_commitState == CommitState::None)
+        return openCut();
     m_cutWanted = true;
     m_queue.wake();
-    m_cutReady.wait(lock, [this] { return m_cut || m_commitEnded; });
+    m_cutReady.wait(lock, [this] { return m_cut || m_commitState == CommitState::Ended; });
     m_cutWanted = false;
     return std::exchange(m_cut, std::nullopt);
 }
@@ -175,12 +201,6 @@ void Engine::maintain()
 {
     if (Status status = m_log->prepare(); !status)
         m_sink(LogLevel::Warning, "no next segment yet: " + status.error().text);
-    if (m_options.log.durability == Durability::Interval && m_directory && !m_readOnly &&
-        m_clock.steadyUs() - m_syncedAtUs >= m_options.syncIntervalUs) {
-        m_syncedAtUs = m_clock.steadyUs();
-        if (!m_log->sync())
-            m_readOnly = true;
-    }
     if (m_clock.steadyUs() - m_sweptAtUs >= m_options.sweepIntervalUs) {
         m_sweptAtUs = m_clock.steadyUs();
         m_store->startSweep();
@@ -194,15 +214,34 @@ void Engine::maintain()
     }
 }
 
+// On the commit thread, so that a long checkpoint delays no sync.
+void Engine::syncIfDue()
+{
+    if (m_options.log.durability != Durability::Interval || !m_directory || m_readOnly ||
+        m_log->appendedBytes() == m_syncedBytes ||
+        m_clock.steadyUs() - m_syncedAtUs < m_options.syncIntervalUs)
+        return;
+    m_syncedAtUs = m_clock.steadyUs();
+    m_syncedBytes = m_log->appendedBytes();
+    if (!m_log->sync())
+        m_readOnly = true;
+}
+
 void Engine::maintenanceLoop()
 {
     constexpr auto kTick = std::chrono::milliseconds(20);
     constexpr size_t kMaintainBudget = 16; // documents or pages between two looks at the rest
+    constexpr uint64_t kWorthReturningBytes = 32 * 1024 * 1024;
+    bool merged = false;
     std::unique_lock lock(m_maintenanceMutex);
     while (!m_stopMaintenance) {
         lock.unlock();
         maintain();
         const bool more = m_store->maintain(kMaintainBudget);
+        // Compressing chunks leaves holes all over the heap.
+        if (merged && !more)
+            returnFreeHeap(kWorthReturningBytes);
+        merged = more;
         lock.lock();
         if (!more)
             m_maintenanceWake.wait_for(lock, kTick, [this] { return m_stopMaintenance; });
@@ -219,19 +258,24 @@ void Engine::step()
 
 void Engine::commitLoop()
 {
+    const bool interval = m_options.log.durability == Durability::Interval;
+    const int idleMs = interval ? static_cast<int>(std::clamp<int64_t>(
+                                      m_options.syncIntervalUs / 1000, 1, kCommitIdleMs))
+                                : kCommitIdleMs;
     while (true) {
         std::vector<Mailbox*> wantsRoom;
-        std::vector<Proposal> proposals = m_queue.take(kCommitIdleMs, wantsRoom);
+        std::vector<Proposal> proposals = m_queue.take(idleMs, wantsRoom);
         const bool ended = proposals.empty() && m_queue.closed();
         for (Mailbox* mailbox : wantsRoom)
             mailbox->roomAgain();
         commit(std::move(proposals));
+        syncIfDue();
         serveCutRequest();
         if (ended)
             break;
     }
     std::lock_guard lock(m_cutMutex);
-    m_commitEnded = true;
+    m_commitState = CommitState::Ended;
     m_cutReady.notify_one();
 }
 

@@ -73,10 +73,14 @@ class Engine {
     // 32 random bytes of this installation, made once: the key under which API keys are hashed.
     const std::string& installationSecret() const { return m_installationSecret; }
 
+    // The views at one seq, between two batches. Any thread but commit (so not from a mailbox);
+    // waits for the batch under way. Nothing once the engine is stopping.
+    std::optional<Cut> cut();
+
     // For tests without threads: commits what waits; does what maintenance would.
     void step();
     Status checkpoint();
-    // The views at one seq, between two batches. From the commit thread, or without threads.
+    // As cut(), from the commit thread, or without threads.
     Cut openCut() { return m_store->openCut(); }
 
   private:
@@ -97,12 +101,14 @@ class Engine {
     void applyCommitted();
     void answer(std::vector<Undecided>& group, const Status& status);
     void wakeAwaiting();
-    std::optional<Cut> cutFromCommitThread();
     void serveCutRequest();
+    void syncIfDue();
 
     void maintenanceLoop();
     void maintain();
     bool checkpointIsDue() const;
+    Status checkpointOf(const Cut& cut);
+    Status removePassedOver(const CheckpointInfo& written);
 
     const EngineOptions m_options;
     Directory* const m_directory;
@@ -125,12 +131,14 @@ class Engine {
     uint64_t m_proposalNumber = 0;
     int64_t m_batchTimeUs = 0;
     bool m_keysChanged = false;
+    int64_t m_syncedAtUs = 0;
+    uint64_t m_syncedBytes = 0; // of the log, at that moment
 
     // Maintenance thread.
+    std::vector<std::string> m_passedOver; // damaged checkpoints; they go with the next good one
     uint64_t m_checkpointSeq = 0;
     uint64_t m_checkpointAppended = 0;
     int64_t m_checkpointAtUs = 0;
-    int64_t m_syncedAtUs = 0;
     int64_t m_sweptAtUs = 0;
 
     struct Awaiting {
@@ -140,13 +148,14 @@ class Engine {
     };
     std::mutex m_awaitMutex;
     std::vector<Awaiting> m_awaiting;
-    std::atomic<bool> m_anyAwaiting{false};
 
-    // A cut on its way from the commit to the maintenance thread.
-    std::mutex m_cutMutex;
+    // A cut on its way from the commit thread to whoever asked.
+    enum class CommitState { None, Running, Ended };
+    std::mutex m_cutCallerMutex; // held by the one who waits; taken before m_cutMutex
+    std::mutex m_cutMutex;       // guards what follows
     std::condition_variable m_cutReady;
     bool m_cutWanted = false;
-    bool m_commitEnded = false;
+    CommitState m_commitState = CommitState::None;
     std::optional<Cut> m_cut;
 
     std::mutex m_maintenanceMutex;

@@ -61,6 +61,7 @@ Status Engine::recoverViews(uint64_t& checkpointSeq)
         if (info.error().code != Code::Damaged)
             return info.status();
         m_sink(LogLevel::Error, "checkpoint passed over: " + info.error().text);
+        m_passedOver.push_back(name);
         if (!firstDamage)
             firstDamage = info.error();
     }
@@ -104,7 +105,12 @@ Status Engine::loadInstallationSecret()
         randomBytes(m_installationSecret.data(), kSecretBytes);
         std::string bytes = m_installationSecret;
         ByteWriter(bytes).u32(crc32c(m_installationSecret));
-        return replaceFile(*m_directory, kInstallationName, bytes);
+        Status status = replaceFile(*m_directory, kInstallationName, bytes);
+        // One that may not last must not be found and used by the next start.
+        auto made = m_directory->exists(kInstallationName);
+        if (!status && made && made.value())
+            (void)m_directory->remove(kInstallationName).ok();
+        return status;
     }
     auto file = m_directory->open(kInstallationName, OpenMode::Read);
     if (!file)

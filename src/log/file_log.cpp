@@ -120,8 +120,8 @@ Status FileLog::rotate(uint64_t segmentBytes)
     const bool always = m_options.durability == Durability::Always;
     // Only the last segment may have an unsynced tail.
     if (m_file && !always) {
-        if (Status status = m_file->sync(); !status)
-            return failStop(status);
+        if (Status status = syncFile(*m_file); !status)
+            return status;
     }
     auto file = m_directory.open(spare.value(), always ? OpenMode::WriteDurable : OpenMode::Write);
     if (!file) {
@@ -198,7 +198,16 @@ Status FileLog::sync()
     // Durable writes need none; a rotation syncs what it leaves.
     if (!file || m_options.durability == Durability::Always)
         return {};
-    Status status = file->sync();
+    return syncFile(*file);
+}
+
+// After a failed sync a second one succeeds though the bytes are gone: nobody may ask for one.
+Status FileLog::syncFile(File& file)
+{
+    std::lock_guard lock(m_syncMutex);
+    if (m_failed)
+        return {Code::ReadOnly, "the log takes no writes after a failed one; restart the server"};
+    Status status = file.sync();
     return status ? status : failStop(status);
 }
 
@@ -253,7 +262,7 @@ Status FileLog::close()
     if (m_failed)
         return {Code::ReadOnly, "the log failed; its end stays unmarked"};
     if (Status status = sync(); !status)
-        return failStop(status);
+        return status;
     if (Status status = writeClosedMark(m_directory, {m_identity.history, m_lastSeq}); !status)
         return failStop(status);
     m_failed = true; // nothing may be appended behind the mark

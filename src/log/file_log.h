@@ -82,6 +82,7 @@ class FileLog final : public Log {
     Result<std::string> takeSpare(uint64_t segmentBytes);
     Status makeSpare(std::unique_lock<std::mutex>& lock, uint64_t segmentBytes);
     Status recycle(const std::string& name);
+    Status syncFile(File& file);
     Status failStop(Status status);
 
     Directory& m_directory;
@@ -102,6 +103,8 @@ class FileLog final : public Log {
     std::atomic<uint64_t> m_appendedBytes{0};
     std::atomic<bool> m_spareWanted{false};
     std::atomic<bool> m_failed{false}; // set by whoever meets the failure
+
+    std::mutex m_syncMutex; // one sync at a time, with what follows from it
 
     // Guards what follows; held only for moments, never during a write or sync of batches.
     std::mutex m_mutex;
