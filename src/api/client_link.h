@@ -30,12 +30,15 @@ class ClientLink {
     virtual void stream(FrameKind kind, std::unique_ptr<ReplyStream> reply) = 0;
     // No more messages come in until resumed; some that are on their way still may.
     virtual void setPaused(bool paused) = 0;
+    // So much waits to be sent that no further request should be answered before
+    // Session::roomToSend() is called.
+    virtual bool isFull() const = 0;
     virtual void close(int code, const std::string& reason) = 0;
 };
 
 // WebSocket close codes that we use (RFC 6455 section 7.4; 4000-4999 are ours to name).
+constexpr int kCloseNormal = 1000;
 constexpr int kCloseGoingAway = 1001;
-constexpr int kCloseTooMuch = 1008;
 constexpr int kCloseKeyRemoved = 4401;
 
 } // namespace fluxion

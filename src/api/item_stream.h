@@ -23,7 +23,8 @@ class ItemStream : public ReplyStream {
         const auto until = std::chrono::steady_clock::now() + kSlice;
         const size_t begin = out.size();
         while (out.size() - begin < aimBytes) {
-            for (int i = 0; i < kItemsPerLook; ++i) {
+            // One item may be as large as a message.
+            for (int i = 0; i < kItemsPerLook && out.size() - begin < aimBytes; ++i) {
                 bool appended = false;
                 if (!nextItem(out, appended)) {
                     out += m_tail;

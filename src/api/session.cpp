@@ -124,15 +124,17 @@ bool Session::checkMinSeq(const Message& message, const Call& call, const Positi
     }
     if (position.seq <= m_service.engine.appliedSeq())
         return true;
-    if (m_awaiting.size() >= m_service.limits.maxInFlight) {
-        call.fail({Code::TooMany, "a connection may have " +
-                                      std::to_string(m_service.limits.maxInFlight) +
-                                      " requests waiting"});
+    const ServiceLimits& limits = m_service.limits;
+    if (m_awaiting.size() >= limits.maxInFlight || m_awaitingBytes >= limits.maxWaitingBytes) {
+        call.fail({Code::TooMany, "a connection may have " + std::to_string(limits.maxInFlight) +
+                                      " requests, " + std::to_string(limits.maxWaitingBytes) +
+                                      " bytes, waiting for min_seq"});
         return false;
     }
+    m_awaitingBytes += message.bytes.size();
     const uint64_t ticket = newTicket();
     m_awaiting[ticket] = {message, owned(call.id),
-                          m_service.clock.steadyUs() + m_service.limits.minSeqTimeoutUs};
+                          m_service.clock.steadyUs() + limits.minSeqTimeoutUs};
     m_service.engine.awaitSeq(position.seq, m_mailbox, ticket);
     return false;
 }
@@ -156,6 +158,7 @@ void Session::done(uint64_t ticket, const Outcome& outcome)
     if (const auto it = m_awaiting.find(ticket); it != m_awaiting.end()) {
         const Message message = std::move(it->second.message);
         m_awaiting.erase(it);
+        m_awaitingBytes -= message.bytes.size();
         if (m_writes.empty() && m_waiting.empty() && !blocked())
             take(message, true);
         else
@@ -178,6 +181,12 @@ void Session::done(uint64_t ticket, const Outcome& outcome)
 void Session::roomAgain()
 {
     m_noRoom = false;
+    drain();
+    updatePause();
+}
+
+void Session::roomToSend()
+{
     drain();
     updatePause();
 }
@@ -210,6 +219,7 @@ void Session::tick()
         m_service.engine.cancelAwait(m_mailbox, it->first);
         m_link.send(it->second.message.kind,
                     errorReply(it->second.id, {Code::Timeout, "min_seq was not reached in time"}));
+        m_awaitingBytes -= it->second.message.bytes.size();
         it = m_awaiting.erase(it);
     }
 }

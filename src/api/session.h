@@ -36,8 +36,13 @@ class Session {
     void done(uint64_t ticket, const Outcome& outcome);
     // The commit queue has room again.
     void roomAgain();
+    // The link is not full any more.
+    void roomToSend();
     // Some times a second: ends waits that took too long.
     void tick();
+
+    // Nothing that came in waits for its answer to be handed to the link.
+    bool isIdle() const { return m_writes.empty() && m_waiting.empty() && m_awaiting.empty(); }
 
     const Access& access() const { return m_access; }
 
@@ -70,7 +75,7 @@ class Session {
     void keep(Message message);
     void updatePause();
     uint64_t newTicket();
-    bool blocked() const { return m_noRoom || m_readWaits; }
+    bool blocked() const { return m_noRoom || m_readWaits || m_link.isFull(); }
 
     const Service& m_service;
     const Access m_access;
@@ -83,6 +88,7 @@ class Session {
     size_t m_waitingBytes = 0;
     std::deque<PendingWrite> m_writes; // proposed, in order
     std::map<uint64_t, AwaitingSeq> m_awaiting;
+    size_t m_awaitingBytes = 0;
     uint64_t m_ticketCount = 0;
     bool m_readWaits = false; // the first of m_waiting, for m_writes to be done
     bool m_noRoom = false;    // the commit queue asked for a pause

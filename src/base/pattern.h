@@ -20,7 +20,7 @@ struct PatternLimits {
     size_t maxBytes = 1000; // of a regular expression, as written
     // Instructions of the compiled program: the worst case looks at each of them for every byte of
     // the text, measured 10 ns each. `\pL` has 1200, `.{100}` 800, plain patterns some 20.
-    size_t maxSteps = 2000;
+    size_t maxSteps = 500;
     size_t maxMemoryBytes = 1024 * 1024; // of one compiled, its automaton's cache included
 };
 

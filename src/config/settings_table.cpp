@@ -82,8 +82,10 @@ constexpr SettingSpec kSettings[] = {
           "Open connections; further ones are refused."),
     count("max-in-flight", &Settings::maxInFlight, "4096", 1, 1000000, "requests",
           "Requests of one connection without a reply; reading from it pauses there."),
-    bytes("max-pending-bytes", &Settings::maxPendingBytes, "64MiB", 64 * kKiB, 4 * kGiB,
-          "Output waiting for one connection; reading from it pauses there."),
+    bytes(
+        "max-pending-bytes", &Settings::maxPendingBytes, "64MiB", 64 * kKiB, 4 * kGiB,
+        "Output waiting for one connection that does not take it: more, and it is cut off. From 2 "
+        "MiB on its requests wait."),
     bytes("max-reply-memory", &Settings::maxReplyMemoryBytes, "256MiB", kMiB, kTiB,
           "Replies in memory, of all connections; a request waits for its share."),
     bytes("max-queue-bytes", &Settings::maxQueueBytes, "64MiB", kMiB, kTiB,
@@ -92,7 +94,7 @@ constexpr SettingSpec kSettings[] = {
           "Writes waiting for the log above which further ones are answered `busy`."),
     bytes("max-pattern-bytes", &Settings::maxPatternBytes, "1000B", 1, 100 * kKiB,
           "Length of a regular expression from a client."),
-    count("max-pattern-steps", &Settings::maxPatternSteps, "2000", 16, 1000000, "instructions",
+    count("max-pattern-steps", &Settings::maxPatternSteps, "500", 16, 1000000, "instructions",
           "Size of a compiled expression: what one byte of text may cost at worst."),
     bytes("pattern-memory", &Settings::patternMemoryBytes, "1MiB", 64 * kKiB, kGiB,
           "Memory of one compiled expression."),

@@ -53,9 +53,10 @@ std::optional<std::string> bearer(const HttpHead& head)
     return std::string(field->substr(kBearer.size()));
 }
 
-// Browsers cannot set headers, but may name subprotocols.
-std::optional<std::string> keyProtocol(const HttpHead& head)
+// All that the client offers, of all header lines.
+std::vector<std::string_view> subprotocols(const HttpHead& head)
 {
+    std::vector<std::string_view> all;
     for (const auto& [name, value] : head.fields) {
         if (QByteArray(name.data(), static_cast<qsizetype>(name.size()))
                 .compare("Sec-WebSocket-Protocol", Qt::CaseInsensitive) != 0)
@@ -69,14 +70,21 @@ std::optional<std::string> keyProtocol(const HttpHead& head)
                 item.remove_prefix(1);
             while (!item.empty() && item.back() == ' ')
                 item.remove_suffix(1);
-            if (!item.starts_with(kKeyProtocol))
-                continue;
-            item.remove_prefix(kKeyProtocol.size());
-            const QByteArray key =
-                QByteArray::fromBase64(QByteArray(item.data(), static_cast<qsizetype>(item.size())),
-                                       QByteArray::Base64UrlEncoding);
-            return key.toStdString();
+            all.push_back(item);
         }
+    }
+    return all;
+}
+
+// Browsers cannot set headers, but may name subprotocols.
+std::optional<std::string> keyProtocol(const HttpHead& head)
+{
+    for (std::string_view item : subprotocols(head)) {
+        if (!item.starts_with(kKeyProtocol))
+            continue;
+        item.remove_prefix(kKeyProtocol.size());
+        const QByteArray encoded(item.data(), static_cast<qsizetype>(item.size()));
+        return QByteArray::fromBase64(encoded, QByteArray::Base64UrlEncoding).toStdString();
     }
     return std::nullopt;
 }
@@ -110,6 +118,12 @@ std::vector<std::string> shownKeys(const HttpHead& head)
     if (spaced && *spaced != *plain)
         return {*plain, *spaced};
     return {*plain};
+}
+
+bool offersSubprotocol(const HttpHead& head)
+{
+    const auto all = subprotocols(head);
+    return std::find(all.begin(), all.end(), kSubprotocol) != all.end();
 }
 
 std::optional<std::string> shownName(const HttpHead& head)

@@ -18,6 +18,9 @@ constexpr std::string_view kSubprotocol = "fluxion";
 // `fluxion.key.<base64url>`, else `?api-key=`.
 std::vector<std::string> shownKeys(const HttpHead& head);
 
+// Whether `fluxion` is among the subprotocols that the client speaks.
+bool offersSubprotocol(const HttpHead& head);
+
 // `?name=`, if it is there and not empty.
 std::optional<std::string> shownName(const HttpHead& head);
 

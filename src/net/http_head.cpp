@@ -49,6 +49,12 @@ HeadVerdict refuse(int status, std::string reason)
     return verdict;
 }
 
+HeadVerdict tooLarge()
+{
+    return refuse(431,
+                  "the request head is larger than " + std::to_string(kMaxHeadBytes) + " bytes");
+}
+
 // Beast joins folded lines, passes two equal lengths and any transfer coding: we do not.
 std::string fault(std::string_view bytes, const HttpHead& head)
 {
@@ -62,6 +68,10 @@ std::string fault(std::string_view bytes, const HttpHead& head)
         return "exactly one Host header is needed";
     if (count("Content-Length") + count("Transfer-Encoding") > 1)
         return "the length of the body is given twice";
+    // A list of equal ones is allowed (RFC 9110 section 8.6), and read differently by others.
+    const auto length = head.field("Content-Length");
+    if (length && length->find_first_not_of("0123456789") != std::string_view::npos)
+        return "the length of the body is not a number";
     const auto coding = head.field("Transfer-Encoding");
     if (coding && !equalNoCase(*coding, "chunked"))
         return "only chunked is taken as a transfer encoding";
@@ -108,13 +118,11 @@ HeadVerdict readHead(std::string_view bytes)
     if (!bytes.empty())
         used = parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
     if (error == http::error::header_limit)
-        return refuse(431, "the request head is larger than " + std::to_string(kMaxHeadBytes) +
-                               " bytes");
+        return tooLarge();
     if (error && error != http::error::need_more)
         return refuse(400, "this is not an HTTP request");
     if (!parser.is_header_done())
-        return bytes.size() > kMaxHeadBytes ? refuse(431, "the request head is too large")
-                                            : HeadVerdict();
+        return bytes.size() > kMaxHeadBytes ? tooLarge() : HeadVerdict();
     HeadVerdict verdict;
     verdict.kind = HeadVerdict::Kind::Head;
     const auto& message = parser.get();

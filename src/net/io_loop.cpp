@@ -1,7 +1,6 @@
 #include "net/io_loop.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include <QSslSocket>
@@ -26,12 +25,7 @@ IoLoop::IoLoop(NetShared& shared) : m_shared(shared)
     moveToThread(&m_thread);
     // What has timers must go on its own thread; `finished` is emitted there.
     connect(
-        &m_thread, &QThread::finished, this,
-        [this] {
-            m_ticker.reset();
-            m_handshakes.reset();
-        },
-        Qt::DirectConnection);
+        &m_thread, &QThread::finished, this, [this] { m_ticker.reset(); }, Qt::DirectConnection);
 }
 
 IoLoop::~IoLoop()
@@ -43,12 +37,6 @@ void IoLoop::start()
 {
     m_thread.start();
     QMetaObject::invokeMethod(this, [this] {
-        m_handshakes =
-            std::make_unique<QWebSocketServer>(QString(), QWebSocketServer::NonSecureMode);
-        m_handshakes->setMaxPendingConnections(std::numeric_limits<int>::max());
-        m_handshakes->setSupportedSubprotocols({QString::fromLatin1(kSubprotocol)});
-        connect(m_handshakes.get(), &QWebSocketServer::newConnection, this,
-                &IoLoop::onHandshakeDone);
         m_ticker = std::make_unique<QTimer>();
         QObject::connect(m_ticker.get(), &QTimer::timeout, this, &IoLoop::tick);
         m_ticker->start(kTickMs);
@@ -92,53 +80,14 @@ void IoLoop::welcome(Newcomer& newcomer, QTcpSocket* socket, const Access& acces
     const uint64_t id = newcomer.id();
     m_newcomers.erase(id);
     newcomer.deleteLater();
-    m_handshaking.emplace(socket,
-                          Handshake{id, access, std::move(name), service().clock.steadyUs()});
-    connect(socket, &QTcpSocket::disconnected, this, [this, socket] { onHandshakeFailed(socket); });
-    m_handshakes->handleConnection(socket);
-}
-
-// QWebSocketServer answers a turn later, and does not say which socket it was.
-void IoLoop::onHandshakeDone()
-{
-    QWebSocket* const webSocket = m_handshakes->nextPendingConnection();
-    if (!webSocket)
-        return;
-    const auto it =
-        std::find_if(m_handshaking.begin(), m_handshaking.end(), [&](const auto& entry) {
-            return entry.first->peerPort() == webSocket->peerPort() &&
-                   entry.first->peerAddress() == webSocket->peerAddress();
-        });
-    if (it == m_handshaking.end()) {
-        webSocket->abort();
-        webSocket->deleteLater();
-        return;
-    }
-    QTcpSocket* const socket = it->first;
-    Handshake handshake = std::move(it->second);
-    m_handshaking.erase(it);
-    socket->disconnect(this);
-    auto* const client =
-        new WebSocketClient(*this, handshake.id, webSocket, socket, handshake.access);
-    m_clients[handshake.id] = client;
-    service().connections.add({handshake.id, socket->peerAddress().toString().toStdString(),
-                               service().clock.steadyUs(), std::move(handshake.name)});
-    client->session().sendReady();
-    // What was said to all clients while this one was on its way in.
-    if (handshake.access.revoked())
+    auto* const client = new WebSocketClient(*this, id, socket, access);
+    m_clients[id] = client;
+    service().connections.add({id, socket->peerAddress().toString().toStdString(),
+                               service().clock.steadyUs(), std::move(name)});
+    // The key may have gone between the check and the entry into our list.
+    client->start();
+    if (access.revoked())
         client->close(kCloseKeyRemoved, "the API key was removed");
-    else if (m_stopUs != 0)
-        client->close(kCloseGoingAway, "the server is stopping");
-}
-
-void IoLoop::onHandshakeFailed(QTcpSocket* socket)
-{
-    if (m_handshaking.erase(socket) == 0)
-        return;
-    socket->disconnect(this);
-    socket->deleteLater();
-    --m_shared.connectionCount;
-    endIfEmpty();
 }
 
 void IoLoop::forget(Newcomer& newcomer)
@@ -264,15 +213,6 @@ void IoLoop::tick()
     }
     for (Newcomer* newcomer : newcomers())
         newcomer->tick(now);
-    std::vector<QTcpSocket*> late;
-    for (const auto& [socket, handshake] : m_handshaking) {
-        if (now - handshake.sinceUs > limits().headTimeoutUs)
-            late.push_back(socket);
-    }
-    for (QTcpSocket* socket : late) {
-        socket->abort();
-        onHandshakeFailed(socket);
-    }
     if (m_stopUs != 0 && now >= m_stopUs)
         m_thread.quit();
 }
@@ -287,7 +227,7 @@ void IoLoop::onStop(int64_t timeoutUs)
     m_stopUs = service().clock.steadyUs() + timeoutUs;
     m_ticker->start(kTickMs / 5);
     for (WebSocketClient* client : clients())
-        client->close(kCloseGoingAway, "the server is stopping");
+        client->closeWhenDone(kCloseGoingAway, "the server is stopping");
     for (Newcomer* newcomer : newcomers())
         newcomer->abort();
     endIfEmpty();
@@ -295,7 +235,7 @@ void IoLoop::onStop(int64_t timeoutUs)
 
 void IoLoop::endIfEmpty()
 {
-    if (m_stopUs != 0 && m_clients.empty() && m_handshaking.empty())
+    if (m_stopUs != 0 && m_clients.empty())
         m_thread.quit();
 }
 

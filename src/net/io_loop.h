@@ -13,7 +13,6 @@
 #include <QObject>
 #include <QThread>
 #include <QTimer>
-#include <QWebSocketServer>
 
 #include "api/service.h"
 #include "base/log_sink.h"
@@ -50,7 +49,8 @@ class IoLoop : public QObject, public Mailbox {
     void start();
     // Takes a connected socket's descriptor.
     void adopt(qintptr descriptor);
-    // Closes every connection with 1001, then ends the thread, at most `timeoutUs` later.
+    // Answers what has come, closes every connection with 1001, then ends the thread, at most
+    // `timeoutUs` later.
     void beginStop(int64_t timeoutUs);
     void join();
 
@@ -66,6 +66,7 @@ class IoLoop : public QObject, public Mailbox {
     RequestReader& reader() { return m_reader; }
     bool stopping() const { return m_shared.stopping; }
     void note(std::string_view line) const { m_shared.sink(LogLevel::Warning, line); }
+    // Makes a client of a newcomer whose handshake was answered.
     void welcome(Newcomer& newcomer, QTcpSocket* socket, const Access& access,
                  std::optional<std::string> name);
     void forget(Newcomer& newcomer);
@@ -85,19 +86,8 @@ class IoLoop : public QObject, public Mailbox {
 
     NetShared& m_shared;
     QThread m_thread;
-    std::unique_ptr<QWebSocketServer> m_handshakes; // never listens
     std::unique_ptr<QTimer> m_ticker;
     RequestReader m_reader;
-    struct Handshake {
-        uint64_t id = 0;
-        Access access;
-        std::optional<std::string> name;
-        int64_t sinceUs = 0;
-    };
-    void onHandshakeDone();
-    void onHandshakeFailed(QTcpSocket* socket);
-
-    std::unordered_map<QTcpSocket*, Handshake> m_handshaking; // between Newcomer and client
     std::unordered_map<uint64_t, Newcomer*> m_newcomers;
     std::unordered_map<uint64_t, WebSocketClient*> m_clients;
     int64_t m_stopUs = 0; // when to end whatever is left; 0: not stopping

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <QCryptographicHash>
+
 #include "net/credentials.h"
 #include "net/http_reply.h"
 #include "net/io_loop.h"
@@ -11,10 +13,45 @@ namespace fluxion {
 namespace {
 
 constexpr std::string_view kWebSocketVersion = "13";
+constexpr std::string_view kHeadEnd = "\r\n\r\n";
+constexpr qsizetype kNonceBytes = 16; // RFC 6455 section 4.1
+constexpr const char* kHandshakeGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // section 1.3
 
 bool startsLikeHttp(const QByteArray& bytes)
 {
     return bytes.isEmpty() || (bytes[0] >= 'A' && bytes[0] <= 'Z');
+}
+
+bool hasGoodKey(const HttpHead& head)
+{
+    const auto key = head.field("Sec-WebSocket-Key");
+    if (!key)
+        return false;
+    const auto nonce =
+        QByteArray::fromBase64Encoding(QByteArray(key->data(), static_cast<qsizetype>(key->size())),
+                                       QByteArray::AbortOnBase64DecodingErrors);
+    return nonce && (*nonce).size() == kNonceBytes;
+}
+
+// RFC 6455 section 4.2.2. Of the subprotocols offered, ours is taken; the one that carries the key
+// is not a protocol.
+std::string switchingProtocols(const HttpHead& head)
+{
+    const std::string_view key = head.field("Sec-WebSocket-Key").value_or("");
+    QByteArray accept(key.data(), static_cast<qsizetype>(key.size()));
+    accept = QCryptographicHash::hash(accept + kHandshakeGuid, QCryptographicHash::Sha1).toBase64();
+    std::string reply = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                        "Connection: Upgrade\r\nSec-WebSocket-Accept: " +
+                        accept.toStdString() + "\r\n";
+    if (offersSubprotocol(head))
+        reply += "Sec-WebSocket-Protocol: " + std::string(kSubprotocol) + "\r\n";
+    return reply + "\r\n";
+}
+
+// It would be read as frames.
+bool hasBody(const HttpHead& head)
+{
+    return head.field("Content-Length").value_or("0") != "0" || head.field("Transfer-Encoding");
 }
 
 } // namespace
@@ -43,26 +80,35 @@ void Newcomer::onReadyRead()
     if (verdict.kind == HeadVerdict::Kind::Head)
         decide(verdict.head);
     else if (verdict.kind == HeadVerdict::Kind::Refused)
-        answer(httpError(verdict.status, "bad_request", verdict.reason));
+        answer(httpError(verdict.status, verdict.status == 431 ? "too_large" : "bad_request",
+                         verdict.reason));
     else
-        answer(httpError(431, "too_large", "the request head is too large"));
+        answer(httpError(400, "bad_request", "this is not an HTTP request"));
 }
 
 void Newcomer::decide(const HttpHead& head)
 {
     if (head.upgradesToWebSocket)
         return upgrade(head);
+    std::string reply = plainReply(head);
+    if (head.method == "HEAD")
+        reply.resize(reply.find(kHeadEnd) + kHeadEnd.size());
+    answer(reply);
+}
+
+std::string Newcomer::plainReply(const HttpHead& head) const
+{
     const bool reads = head.method == "GET" || head.method == "HEAD";
     if (reads && head.path() == "/health/live")
-        return answer(httpReply(200, "{\"status\":\"live\"}"));
+        return httpReply(200, "{\"status\":\"live\"}");
     if (reads && head.path() == "/health/ready") {
         if (m_loop.stopping())
-            return answer(httpReply(503, "{\"status\":\"stopping\"}"));
+            return httpReply(503, "{\"status\":\"stopping\"}");
         if (m_loop.service().engine.readOnly())
-            return answer(httpReply(503, "{\"status\":\"read_only\"}"));
-        return answer(httpReply(200, "{\"status\":\"ready\"}"));
+            return httpReply(503, "{\"status\":\"read_only\"}");
+        return httpReply(200, "{\"status\":\"ready\"}");
     }
-    answer(httpError(404, "not_found", "there is nothing at this path"));
+    return httpError(404, "not_found", "there is nothing at this path");
 }
 
 std::string Newcomer::refusal(const HttpHead& head, std::optional<Access>& access) const
@@ -81,7 +127,7 @@ std::string Newcomer::refusal(const HttpHead& head, std::optional<Access>& acces
     if (!allowed.empty() && origin &&
         std::find(allowed.begin(), allowed.end(), *origin) == allowed.end())
         return httpError(403, "forbidden", "this origin is not allowed");
-    if (head.method != "GET" || !head.field("Sec-WebSocket-Key"))
+    if (head.method != "GET" || !hasGoodKey(head) || hasBody(head))
         return httpError(400, "bad_request", "this is not a WebSocket handshake");
     if (head.field("Sec-WebSocket-Version") != kWebSocketVersion)
         return httpError(426, "bad_request", "WebSocket version 13 is needed",
@@ -96,7 +142,9 @@ void Newcomer::upgrade(const HttpHead& head)
     std::optional<Access> access;
     if (const std::string reply = refusal(head, access); !reply.empty())
         return answer(reply);
-    // Connected slots would be called again from inside handleConnection().
+    const std::string reply = switchingProtocols(head);
+    m_socket->skip(static_cast<qint64>(head.bytes)); // what is behind it are frames
+    m_socket->write(reply.data(), static_cast<qint64>(reply.size()));
     QTcpSocket* const socket = m_socket;
     m_socket = nullptr;
     socket->disconnect(this);

@@ -32,6 +32,7 @@ class Newcomer : public QObject {
   private:
     void onReadyRead();
     void decide(const HttpHead& head);
+    std::string plainReply(const HttpHead& head) const;
     void upgrade(const HttpHead& head);
     // What forbids the upgrade: an HTTP answer; empty if nothing does.
     std::string refusal(const HttpHead& head, std::optional<Access>& access) const;

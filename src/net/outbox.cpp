@@ -16,6 +16,20 @@ constexpr unsigned char kText = 0x1;
 constexpr unsigned char kBinary = 0x2;
 constexpr unsigned char kLast = 0x80;
 
+constexpr size_t kMaxReasonBytes = 123; // ours are ASCII
+
+// Text is cut between characters only: there are clients, QWebSocket among them, that decode each
+// frame by itself and refuse half a character, which RFC 6455 section 5.6 allows.
+std::string_view fragmentAt(std::string_view rest, FrameKind kind)
+{
+    if (rest.size() <= kFragmentBytes)
+        return rest;
+    size_t size = kFragmentBytes;
+    while (kind == FrameKind::Text && (static_cast<unsigned char>(rest[size]) & 0xc0) == 0x80)
+        --size;
+    return rest.substr(0, size);
+}
+
 } // namespace
 
 Outbox::~Outbox()
@@ -67,7 +81,7 @@ bool Outbox::pumpWhole(Item& item)
     while (m_offset < all.size() || !m_fragmenting) {
         if (unsentBytes() > kWriteAheadBytes)
             return false;
-        const std::string_view piece = all.substr(m_offset, kFragmentBytes);
+        const std::string_view piece = fragmentAt(all.substr(m_offset), item.kind);
         m_offset += piece.size();
         writeFrame(item.kind, piece, m_offset == all.size());
         m_fragmenting = true;
@@ -113,16 +127,34 @@ void Outbox::finishFront()
     m_fragmenting = false;
 }
 
-// RFC 6455 section 5.2; a server does not mask. One write call a frame, so that the control frames
-// of QWebSocket come between ours, never inside.
+void Outbox::sendControl(Control control, std::string_view payload)
+{
+    write(static_cast<unsigned char>(control) | kLast, payload);
+}
+
+void Outbox::sendClose(int code, std::string_view reason)
+{
+    std::string payload;
+    payload += static_cast<char>(code >> 8);
+    payload += static_cast<char>(code & 0xff);
+    payload += reason.substr(0, kMaxReasonBytes);
+    sendControl(Control::Close, payload);
+}
+
 void Outbox::writeFrame(FrameKind kind, std::string_view payload, bool last)
 {
     const unsigned char opcode = m_fragmenting             ? kContinuation
                                  : kind == FrameKind::Text ? kText
                                                            : kBinary;
+    write(static_cast<unsigned char>(opcode | (last ? kLast : 0)), payload);
+}
+
+// RFC 6455 section 5.2; a server does not mask.
+void Outbox::write(unsigned char first, std::string_view payload)
+{
     std::string frame;
     frame.reserve(payload.size() + 10);
-    frame.push_back(static_cast<char>(opcode | (last ? kLast : 0)));
+    frame.push_back(static_cast<char>(first));
     const uint64_t size = payload.size();
     if (size < 126) {
         frame.push_back(static_cast<char>(size));

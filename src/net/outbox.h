@@ -31,6 +31,12 @@ class Outbox {
     void add(FrameKind kind, std::string message);
     void add(FrameKind kind, std::unique_ptr<ReplyStream> stream);
 
+    // Control frames go out at once, also between the fragments of a message.
+    enum class Control : unsigned char { Close = 0x8, Ping = 0x9, Pong = 0xa };
+    void sendControl(Control control, std::string_view payload); // at most 125 bytes
+    // Nothing may be sent after it.
+    void sendClose(int code, std::string_view reason);
+
     enum class Pumped {
         Waiting, // for the socket, or for messages
         Again    // there is more to make: call again after a turn of the event loop
@@ -38,6 +44,8 @@ class Outbox {
     // Writes what may be written now.
     Pumped pump();
 
+    // Messages of which a part is still here.
+    size_t messages() const { return m_items.size(); }
     // Bytes queued here or in the socket.
     uint64_t pendingBytes() const { return m_queuedBytes + unsentBytes(); }
     uint64_t unsentBytes() const;
@@ -51,6 +59,7 @@ class Outbox {
     bool pumpWhole(Item& item);
     Pumped pumpStream(Item& item);
     void writeFrame(FrameKind kind, std::string_view payload, bool last);
+    void write(unsigned char first, std::string_view payload);
     void finishFront();
 
     QTcpSocket& m_socket;

@@ -12,29 +12,24 @@ namespace {
 
 // More unsent than this stops reading from the client; below half of it reading goes on.
 constexpr uint64_t kPauseBytes = 2 * 1024 * 1024;
+// So do more messages than this: a reply that is yet to be made has no bytes, but holds its data.
+constexpr size_t kPauseMessages = 64;
+// What the socket takes off the kernel when nobody reads; the kernel then stops the client.
+constexpr qint64 kReadBufferBytes = 64 * 1024;
 
 } // namespace
 
-WebSocketClient::WebSocketClient(IoLoop& loop, uint64_t id, QWebSocket* webSocket,
-                                 QTcpSocket* socket, const Access& access)
-    : m_loop(loop), m_id(id), m_webSocket(webSocket), m_socket(socket)
+WebSocketClient::WebSocketClient(IoLoop& loop, uint64_t id, QTcpSocket* socket,
+                                 const Access& access)
+    : m_loop(loop), m_id(id), m_socket(socket), m_reader(loop.limits().maxMessageBytes)
 {
     m_heardUs = m_pingedUs = m_progressUs = loop.service().clock.steadyUs();
-    webSocket->setParent(this);
-    socket->setParent(webSocket); // or closing with unsent data leaks it
-    webSocket->setMaxAllowedIncomingFrameSize(loop.limits().maxMessageBytes);
-    webSocket->setMaxAllowedIncomingMessageSize(loop.limits().maxMessageBytes);
+    socket->setParent(this);
+    socket->setReadBufferSize(kReadBufferBytes);
     m_outbox = std::make_unique<Outbox>(*socket, loop.replyBudget());
     m_session = std::make_unique<Session>(loop.service(), access, id, loop, loop.reader(), *this);
-    connect(webSocket, &QWebSocket::textMessageReceived, this, [this](const QString& text) {
-        const QByteArray bytes = text.toUtf8();
-        m_session->receive(FrameKind::Text, bytes.toStdString());
-    });
-    connect(webSocket, &QWebSocket::binaryMessageReceived, this, [this](const QByteArray& bytes) {
-        m_session->receive(FrameKind::Binary, bytes.toStdString());
-    });
-    connect(webSocket, &QWebSocket::disconnected, this, &WebSocketClient::leave);
-    connect(socket, &QTcpSocket::readyRead, this, &WebSocketClient::heard);
+    connect(socket, &QTcpSocket::readyRead, this, &WebSocketClient::onReadable);
+    connect(socket, &QTcpSocket::disconnected, this, &WebSocketClient::leave);
     connect(socket, &QTcpSocket::bytesWritten, this, &WebSocketClient::onProgress);
     if (auto* tls = qobject_cast<QSslSocket*>(socket))
         connect(tls, &QSslSocket::encryptedBytesWritten, this, &WebSocketClient::onProgress);
@@ -43,20 +38,82 @@ WebSocketClient::WebSocketClient(IoLoop& loop, uint64_t id, QWebSocket* webSocke
 WebSocketClient::~WebSocketClient()
 {
     m_socket->disconnect(this);
-    m_webSocket->disconnect(this);
+}
+
+void WebSocketClient::start()
+{
+    m_session->sendReady();
+    onReadable(); // what came behind the handshake
+}
+
+void WebSocketClient::onReadable()
+{
+    m_heardUs = m_loop.service().clock.steadyUs();
+    readFrames(); // those that came before a pause
+    while (!m_paused && !m_gone && m_socket->bytesAvailable() > 0) {
+        const QByteArray bytes = m_socket->read(kReadBufferBytes);
+        m_reader.feed({bytes.constData(), static_cast<size_t>(bytes.size())});
+        readFrames();
+    }
+}
+
+// Until no frame is whole, or the client has to wait.
+void WebSocketClient::readFrames()
+{
+    while (!m_paused && !m_gone) {
+        FrameReader::Event event = m_reader.next();
+        if (event.kind == FrameReader::Kind::NeedMore)
+            return;
+        on(std::move(event));
+    }
+}
+
+void WebSocketClient::on(FrameReader::Event event)
+{
+    switch (event.kind) {
+    case FrameReader::Kind::Message:
+        if (listens())
+            m_session->receive(event.frameKind, std::move(event.bytes));
+        break;
+    case FrameReader::Kind::Ping:
+        if (m_closingUs == 0 && !overfull()) {
+            m_outbox->sendControl(Outbox::Control::Pong, event.bytes);
+            updatePause();
+        }
+        break;
+    case FrameReader::Kind::Close:
+        // Its code goes back, or the end of our own closing has come.
+        close(event.closeCode == kCloseWithoutCode ? kCloseNormal : event.closeCode, {});
+        m_socket->disconnectFromHost();
+        break;
+    case FrameReader::Kind::Broken:
+        close(event.closeCode, event.bytes);
+        break;
+    case FrameReader::Kind::Pong:
+    case FrameReader::Kind::NeedMore:
+        break;
+    }
 }
 
 void WebSocketClient::send(FrameKind kind, std::string message)
 {
     if (m_closingUs != 0 || m_gone)
         return; // nothing may follow a close frame
-    m_outbox->add(kind, std::move(message));
-    if (m_outbox->pendingBytes() > m_loop.limits().maxPendingBytes) {
-        m_loop.note("a client that does not read was cut off");
-        abort();
+    // One large reply is no fault of the client's: what counts is what waits before it.
+    if (overfull())
         return;
-    }
+    m_outbox->add(kind, std::move(message));
     pump();
+}
+
+// True: more waits than may, and the client was cut off.
+bool WebSocketClient::overfull()
+{
+    if (m_outbox->pendingBytes() <= m_loop.limits().maxPendingBytes)
+        return false;
+    m_loop.note("a client that does not read was cut off: max-pending-bytes");
+    abort();
+    return true;
 }
 
 void WebSocketClient::stream(FrameKind kind, std::unique_ptr<ReplyStream> reply)
@@ -87,21 +144,35 @@ void WebSocketClient::setPaused(bool paused)
     updatePause();
 }
 
-// A read buffer of one byte stops QWebSocket, and then the kernel stops the client.
 void WebSocketClient::updatePause()
 {
-    const uint64_t pending = m_outbox->pendingBytes();
-    const bool pause = m_sessionPauses || pending > (m_paused ? kPauseBytes / 2 : kPauseBytes);
-    if (pause == m_paused || m_gone)
+    if (m_gone || m_closingUs != 0)
+        return;
+    const uint64_t most = std::min(kPauseBytes, m_loop.limits().maxPendingBytes);
+    const bool wasFull = m_full;
+    m_full = m_outbox->pendingBytes() > (wasFull ? most / 2 : most) ||
+             m_outbox->messages() > (wasFull ? kPauseMessages / 2 : kPauseMessages);
+    if (wasFull && !m_full)
+        soon(&WebSocketClient::offerRoom);
+    const bool pause = m_sessionPauses || m_full;
+    if (pause == m_paused)
         return;
     m_paused = pause;
     m_heardUs = m_loop.service().clock.steadyUs();
-    m_socket->setReadBufferSize(pause ? 1 : 0);
+    if (!pause)
+        soon(&WebSocketClient::onReadable);
 }
 
-void WebSocketClient::heard()
+// A turn later: the session may be in the midst of a request.
+void WebSocketClient::soon(void (WebSocketClient::*call)())
 {
-    m_heardUs = m_loop.service().clock.steadyUs();
+    m_loop.pumpSoon(*this, [this, call] { (this->*call)(); });
+}
+
+void WebSocketClient::offerRoom()
+{
+    if (!m_gone && m_closingUs == 0)
+        m_session->roomToSend();
 }
 
 void WebSocketClient::onProgress()
@@ -115,13 +186,28 @@ void WebSocketClient::close(int code, const std::string& reason)
     if (m_closingUs != 0 || m_gone)
         return;
     m_closingUs = m_loop.service().clock.steadyUs();
-    m_webSocket->close(static_cast<QWebSocketProtocol::CloseCode>(code),
-                       QString::fromStdString(reason));
+    m_outbox->sendClose(code, reason);
+    // The client's answer has to come in.
+    m_paused = false;
+    soon(&WebSocketClient::onReadable);
+}
+
+void WebSocketClient::closeWhenDone(int code, std::string reason)
+{
+    m_lastCode = code;
+    m_lastReason = std::move(reason);
+    closeIfDone();
+}
+
+void WebSocketClient::closeIfDone()
+{
+    if (m_lastCode != 0 && m_session->isIdle() && m_outbox->messages() == 0)
+        close(m_lastCode, m_lastReason);
 }
 
 void WebSocketClient::abort()
 {
-    m_webSocket->abort();
+    m_socket->abort();
     leave();
 }
 
@@ -137,6 +223,9 @@ void WebSocketClient::tick(int64_t nowUs)
 {
     const NetLimits& limits = m_loop.limits();
     m_session->tick();
+    closeIfDone();
+    if (m_gone)
+        return;
     if (m_outbox->unsentBytes() == 0)
         m_progressUs = nowUs;
     const bool stalled = nowUs - m_progressUs > limits.stallTimeoutUs;
@@ -146,9 +235,10 @@ void WebSocketClient::tick(int64_t nowUs)
     const bool silent = silentUs > limits.pingIntervalUs + limits.pongTimeoutUs;
     if (stalled || closeUnanswered || silent)
         return abort();
-    if (silentUs > limits.pingIntervalUs && nowUs - m_pingedUs > limits.pingIntervalUs) {
+    if (m_closingUs == 0 && silentUs > limits.pingIntervalUs &&
+        nowUs - m_pingedUs > limits.pingIntervalUs) {
         m_pingedUs = nowUs;
-        m_webSocket->ping();
+        m_outbox->sendControl(Outbox::Control::Ping, {});
     }
 }
 

@@ -1,14 +1,17 @@
 #pragma once
 
-// An upgraded connection: QWebSocket reads the frames, Outbox writes ours, Session talks.
+// An upgraded connection: FrameReader takes the client's frames apart, Session answers, Outbox
+// writes.
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include <QObject>
-#include <QWebSocket>
+#include <QTcpSocket>
 
 #include "api/session.h"
+#include "net/frame_reader.h"
 #include "net/outbox.h"
 
 namespace fluxion {
@@ -19,38 +22,51 @@ class IoLoop;
 class WebSocketClient : public QObject, public ClientLink {
     Q_OBJECT
   public:
-    // Takes the socket and its QWebSocket.
-    WebSocketClient(IoLoop& loop, uint64_t id, QWebSocket* webSocket, QTcpSocket* socket,
-                    const Access& access);
+    // Takes the socket, on which the handshake was answered. start() then greets the client.
+    WebSocketClient(IoLoop& loop, uint64_t id, QTcpSocket* socket, const Access& access);
     ~WebSocketClient() override;
 
+    void start();
     uint64_t id() const { return m_id; }
     Session& session() { return *m_session; }
     void tick(int64_t nowUs);
+    // Takes no more requests; answers those it has, then closes.
+    void closeWhenDone(int code, std::string reason);
     void abort();
 
     void send(FrameKind kind, std::string message) override;
     void stream(FrameKind kind, std::unique_ptr<ReplyStream> reply) override;
     void setPaused(bool paused) override;
+    bool isFull() const override { return m_full; }
     void close(int code, const std::string& reason) override;
 
   private:
-    void heard();
+    void onReadable();
+    void readFrames();
+    void on(FrameReader::Event event);
     void onProgress();
     void pump();
+    bool overfull();
     void updatePause();
+    void soon(void (WebSocketClient::*call)());
+    void offerRoom();
     void leave();
+    void closeIfDone();
+    bool listens() const { return m_closingUs == 0 && m_lastCode == 0 && !m_gone; }
 
     IoLoop& m_loop;
     const uint64_t m_id;
-    QWebSocket* m_webSocket; // ours
-    QTcpSocket* m_socket;    // its child
+    QTcpSocket* m_socket; // a child
+    FrameReader m_reader;
     std::unique_ptr<Outbox> m_outbox;
     std::unique_ptr<Session> m_session;
     int64_t m_heardUs = 0;
     int64_t m_pingedUs = 0;
     int64_t m_progressUs = 0;
     int64_t m_closingUs = 0; // 0: not closing
+    int m_lastCode = 0;      // to close with when all is answered; 0: not asked to
+    std::string m_lastReason;
+    bool m_full = false; // more waits to be sent than should; reading stops
     bool m_sessionPauses = false;
     bool m_paused = false;
     bool m_pumpQueued = false;

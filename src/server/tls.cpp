@@ -17,6 +17,14 @@ Result<QByteArray> readPem(const std::string& setting, const std::string& path)
     return file.readAll();
 }
 
+// Whether the private key is the certificate's. Both encodings hold the public numbers as the same
+// run of bytes, at the end of the certificate's (RFC 8017 A.1, RFC 5915, RFC 5480).
+bool belongTogether(const QSslCertificate& certificate, const QSslKey& key)
+{
+    constexpr qsizetype kTailBytes = 48;
+    return key.toDer().contains(certificate.publicKey().toDer().last(kTailBytes));
+}
+
 } // namespace
 
 Result<QSslConfiguration> loadTls(const std::string& certificatePath, const std::string& keyPath)
@@ -35,6 +43,10 @@ Result<QSslConfiguration> loadTls(const std::string& certificatePath, const std:
         const QSslKey key(keyPem.value(), algorithm);
         if (key.isNull())
             continue;
+        if (!belongTogether(chain.first(), key))
+            return {Code::Usage, "tls-key: " + keyPath +
+                                     " is not the key of the first certificate in " +
+                                     certificatePath};
         QSslConfiguration configuration = QSslConfiguration::defaultConfiguration();
         configuration.setLocalCertificateChain(chain);
         configuration.setPrivateKey(key);

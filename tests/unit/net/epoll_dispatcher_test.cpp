@@ -1,6 +1,6 @@
 #include "net/epoll_dispatcher.h"
-#include "support/qt_suite.h"
 #include "unit/net/loop_fixture.h"
+#include "unit/net/suites.h"
 
 #include <QCoreApplication>
 #include <QElapsedTimer>
@@ -22,9 +22,6 @@
 #include <vector>
 
 using namespace fluxion;
-
-// In epoll_timers_test.cpp.
-std::unique_ptr<QObject> makeEpollTimersTest();
 
 class EpollDispatcherTest : public QObject {
     Q_OBJECT
@@ -659,14 +656,9 @@ void EpollDispatcherTest::webSocketEchoInThread()
     QVERIFY(thread.wait(5000));
 }
 
-int main(int argc, char** argv)
+std::unique_ptr<QObject> makeEpollDispatcherTest()
 {
-    // The application's own loop runs on it as well, so that most tests need no thread.
-    QCoreApplication::setEventDispatcher(new EpollDispatcher);
-    QCoreApplication application(argc, argv);
-    EpollDispatcherTest epollDispatcher;
-    const auto epollTimers = makeEpollTimersTest();
-    return runQtSuites({&epollDispatcher, epollTimers.get()}, argc, argv);
+    return std::make_unique<EpollDispatcherTest>();
 }
 
 #include "epoll_dispatcher_test.moc"

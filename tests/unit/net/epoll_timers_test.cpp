@@ -1,5 +1,6 @@
 #include "net/epoll_dispatcher.h"
 #include "unit/net/loop_fixture.h"
+#include "unit/net/suites.h"
 
 #include <QElapsedTimer>
 #include <QThread>
@@ -231,7 +232,6 @@ void EpollTimersTest::timersMovedToAnotherThreadGoOn()
     QVERIFY(rightThread);
 }
 
-std::unique_ptr<QObject> makeEpollTimersTest();
 std::unique_ptr<QObject> makeEpollTimersTest()
 {
     return std::make_unique<EpollTimersTest>();

@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""Pipelined requests take effect in the order sent; an acknowledged write is seen by everyone.
+
+FLUXION_SEED repeats a run.
+"""
+
+import os
+import random
+import struct
+import threading
+import time
+
+from client import BINARY, TEXT, Client
+from fluxion_server import FluxionServer
+from harness import Suite, equal, expect
+from model import Model, check_replies
+
+suite = Suite()
+SEED = int(os.environ.get("FLUXION_SEED", time.time_ns() % 10**9))
+BATCH_MAGIC = struct.pack("<I", 0x42584C46)  # docs/log-format.md
+
+
+def mixed(model, generator, count, reads):
+    return [model.random_read(generator) if generator.random() < reads
+            else model.random_write(generator) for _ in range(count)]
+
+
+def check_seqs(requests, replies):
+    """Those of one connection's writes never fall, and rise where something surely changed."""
+    last = 0
+    for (type, payload, _), reply in zip(requests, replies):
+        if "seq" not in reply:
+            continue
+        changes = type == "sval" or (type == "ins" and payload)
+        assert reply["seq"] > last if changes else reply["seq"] >= last, (type, last, reply)
+        last = reply["seq"]
+
+
+def together(bodies):
+    """Runs all at once, each in a thread; the first error of any is raised here."""
+    errors, start = [], threading.Barrier(len(bodies))
+
+    def run(body):
+        try:
+            start.wait(30)
+            body()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(body,), daemon=True) for body in bodies]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 120
+    for thread in threads:
+        thread.join(max(0.1, deadline - time.monotonic()))
+    assert not any(t.is_alive() for t in threads), "not done in time"
+    if errors:
+        raise errors[0]
+
+
+def one_connection(server):
+    for kind, form, reads, count in ((TEXT, "string", 0.5, 6000), (BINARY, "inline", 0.1, 6000),
+                                     (BINARY, "string", 0.9, 6000)):
+        with suite.case(f"{count} pipelined requests, {reads:.0%} reads, seed {SEED}"):
+            model, generator = Model(f"one{reads}-"), random.Random(f"{SEED}/{reads}")
+            with Client(server, kind=kind, data=form) as client:
+                requests = mixed(model, generator, count, reads)
+                check_seqs(requests, check_replies(client, requests))
+                model.check(client)
+    with suite.case("a read sees the write just before it, 2,000 times, unawaited"):
+        with Client(server) as client:
+            requests = []
+            for n in range(1000):
+                requests.append(("sval", {"col": "rw", "key": "k", "value": str(n)}, {}))
+                requests.append(("gval", {"col": "rw", "key": "k"}, {"value": str(n)}))
+                requests.append(("ins", [{"col": "rw", "doc": "d", "ts": n, "data": str(n)}], {}))
+                requests.append(("qry", {"col": "rw", "ts": n},
+                                 {"records": {"d": {"ts": n, "data": str(n)}}}))
+            check_replies(client, requests)
+    with suite.case("a bad or refused request between them disturbs nothing"):
+        with Client(server) as client:
+            requests = []
+            for n in range(300):
+                requests += [("sval", {"col": "rw", "key": "k", "value": str(n)}, {}),
+                             ("sval", {"col": "rw", "key": "k", "value": n}, "bad_request"),
+                             ("nope", {}, "unknown_type"),
+                             ("qry", {"col": "rw", "ts": 1, "doc": "/(/"}, "bad_regex"),
+                             ("gval", {"col": "rw", "key": "k"}, {"value": str(n)})]
+            check_replies(client, requests)
+
+
+def many_connections(server):
+    with suite.case(f"8 connections at once, 1,000 requests each, seed {SEED}"):
+        models = [Model(f"many{n}-") for n in range(8)]
+
+        def body(n):
+            with Client(server, kind=(TEXT, BINARY)[n % 2]) as client:
+                requests = mixed(models[n], random.Random(f"{SEED}/{n}"), 1000, 0.4)
+                check_seqs(requests, check_replies(client, requests))
+
+        together([lambda n=n: body(n) for n in range(8)])
+        with Client(server) as client:
+            for model in models:
+                model.check(client)
+    with suite.case("8 connections raise one key: every version once, the last is what stays"):
+        versions, lock = {}, threading.Lock()
+
+        def raise_it(n):
+            with Client(server) as client:
+                requests = [("sval", {"col": "race", "key": "k", "value": f"{n}/{i}"})
+                            for i in range(200)]
+                replies = client.pipeline(requests)
+                mine = [r["ver"] for r in replies]
+                assert mine == sorted(mine), "versions out of the order sent"
+                with lock:
+                    versions.update({(r["ver"], r["seq"]): q[1]["value"]
+                                     for r, q in zip(replies, requests)})
+
+        together([lambda n=n: raise_it(n) for n in range(8)])
+        ordered = sorted(versions)
+        equal([v for v, _ in ordered], list(range(1, 1601)), "versions")
+        seqs = [s for _, s in ordered]
+        equal(seqs, sorted(set(seqs)), "seqs rise with the versions")
+        with Client(server) as client:
+            expect(client.call("gval", {"col": "race", "key": "k"}),
+                   {"value": versions[ordered[-1]], "ver": 1600})
+    with suite.case("an insert into one collection is seen whole or not at all"):
+        stop = threading.Event()
+
+        def write():
+            try:
+                with Client(server) as client:
+                    for n in range(1, 400):
+                        client.ok("ins", [{"col": "whole", "doc": f"d{d}", "ts": n, "data": str(n)}
+                                          for d in range(20)])
+            finally:
+                stop.set()
+
+        def read():
+            with Client(server) as client:
+                seen = 0
+                while not stop.is_set():
+                    for n in range(20):  # one document: exact; its time never goes back
+                        found = client.ok("qry", {"col": "whole", "ts": 10**6, "doc": f"d{n}"})
+                        if found["records"]:
+                            ts = found["records"][f"d{n}"]["ts"]
+                            assert ts >= seen, f"d{n} is at {ts} after another was at {seen}"
+                            seen = ts
+
+        together([write, read, read])
+
+
+def across_connections(server):
+    with suite.case("what is acknowledged on A is seen on B at once, 500 times"):
+        with Client(server) as a:
+            others = [Client(server, kind=(TEXT, BINARY)[n % 2]) for n in range(5)]
+            for n in range(500):
+                other = others[n % len(others)]
+                seq = a.ok("sval", {"col": "ab", "key": "k", "value": str(n)})["seq"]
+                expect(other.call("gval", {"col": "ab", "key": "k"}), {"value": str(n)})
+                a.ok("ins", [{"col": "ab", "doc": "d", "ts": n, "data": str(n)}])
+                expect(other.call("qdoc", {"col": "ab", "doc": "d", "from": n, "to": n},
+                                  min_seq=seq), {"records": [{"ts": n, "data": str(n)}]})
+                if n % 50 == 49:
+                    a.ok("dcol", {"col": "ab"})
+                    assert "ab" not in other.ok("cols")["collections"]
+            for other in others:
+                other.close()
+    with suite.case("seq rises over all connections in the order of the replies"):
+        last = 0
+        clients = [Client(server) for _ in range(4)]
+        for n in range(400):
+            seq = clients[n % 4].ok("sval", {"col": "seq", "key": f"k{n % 7}", "value": ""})["seq"]
+            assert seq > last, (seq, last)
+            last = seq
+        with Client(server) as late:
+            equal(late.ready["seq"], last)
+        for client in clients:
+            client.close()
+    with suite.case("a delete of nothing leaves no entry"):
+        with Client(server) as client:
+            seq = client.ready["seq"]
+            for type, payload in (("rval", {"col": "no", "key": "k"}), ("dcol", {"col": "no"}),
+                                  ("ddoc", {"doc": "no"}), ("dmrec", []), ("ins", []),
+                                  ("drec", {"col": "no", "doc": "d", "ts": 1})):
+                equal(client.ok(type, payload)["seq"], seq, type)
+            with Client(server) as other:
+                equal(other.ready["seq"], seq)
+
+
+def batches(folder):
+    """How many batches its log holds."""
+    count = 0
+    for name in os.listdir(folder):
+        if name.endswith(".seg"):
+            with open(os.path.join(folder, name), "rb") as file:
+                count += file.read().count(BATCH_MAGIC)
+    return count
+
+
+def group_commit(server):
+    with suite.case("32 pipelined writers share their commits"):
+        before = batches(server.data)
+        seqs, lock = [], threading.Lock()
+
+        def write(n):
+            with Client(server) as client:
+                replies = client.pipeline([
+                    ("sval", {"col": "group", "key": str(n), "value": str(i)})
+                    for i in range(100)])
+                with lock:
+                    seqs.extend(r["seq"] for r in replies)
+
+        together([lambda n=n: write(n) for n in range(32)])
+        seqs.sort()
+        equal(seqs, list(range(seqs[0], seqs[0] + 3200)), "one seq for each write")
+        used = batches(server.data) - before
+        print(f"3200 writes of 32 connections: {used} batches")
+        assert 0 < used <= 1600, f"{used} batches for 3200 writes"
+        with Client(server) as client:
+            expect(client.call("gvals", {"col": "group"}), {"values": {str(n): "99"
+                                                                       for n in range(32)}})
+
+
+def main():
+    print(f"seed {SEED}")
+    with FluxionServer() as server:
+        one_connection(server)
+        many_connections(server)
+        across_connections(server)
+        group_commit(server)
+        with suite.case("stops in order"):
+            server.stop()
+    suite.end()
+
+
+main()

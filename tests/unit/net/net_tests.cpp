@@ -1,0 +1,17 @@
+#include <QCoreApplication>
+
+#include "net/epoll_dispatcher.h"
+#include "support/qt_suite.h"
+#include "unit/net/suites.h"
+
+int main(int argc, char** argv)
+{
+    // The application's own loop runs on it as well, so that most tests need no thread.
+    QCoreApplication::setEventDispatcher(new fluxion::EpollDispatcher);
+    QCoreApplication application(argc, argv);
+    const auto epollDispatcher = makeEpollDispatcherTest();
+    const auto epollTimers = makeEpollTimersTest();
+    const auto frameReader = makeFrameReaderTest();
+    return fluxion::runQtSuites({epollDispatcher.get(), epollTimers.get(), frameReader.get()}, argc,
+                                argv);
+}
