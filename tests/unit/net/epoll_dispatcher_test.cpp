@@ -419,7 +419,7 @@ void EpollDispatcherTest::excludedNotifiersAndTimersWait()
 
 void EpollDispatcherTest::postsFromOtherThreadsAreNotLost()
 {
-    constexpr int kPosts = 100'000;
+    constexpr int kPosts = 100000;
     QThread thread;
     thread.setEventDispatcher(new EpollDispatcher);
     thread.start();
@@ -439,11 +439,11 @@ void EpollDispatcherTest::postsFromOtherThreadsAreNotLost()
     for (auto& poster : posters)
         poster->start();
     for (auto& poster : posters)
-        QVERIFY(poster->wait(60'000));
+        QVERIFY(poster->wait(60000));
     // No further wake-up comes: the last posts must have caused one.
     QElapsedTimer clock;
     clock.start();
-    while (received < 2 * kPosts && clock.elapsed() < 20'000)
+    while (received < 2 * kPosts && clock.elapsed() < 20000)
         QThread::msleep(1);
     QCOMPARE(received.load(), 2 * kPosts);
     thread.quit();
@@ -600,14 +600,14 @@ void EpollDispatcherTest::tcpEchoInThread()
         std::vector<std::unique_ptr<QTcpSocket>> clients;
         for (int i = 0; i < 10; ++i)
             clients.emplace_back(new QTcpSocket)->connectToHost("127.0.0.1", port);
-        const QByteArray sent(round == 0 ? 4'000'000 : 100, char('a' + round));
+        const QByteArray sent(round == 0 ? 4000'000 : 100, char('a' + round));
         for (auto& client : clients) {
             connect(client.get(), &QTcpSocket::connected, client.get(),
                     [&sent, socket = client.get()] { socket->write(sent); });
         }
         for (auto& client : clients) {
             const auto whole = [&] { return client->bytesAvailable() == sent.size(); };
-            QVERIFY(QTest::qWaitFor(whole, 20'000));
+            QVERIFY(QTest::qWaitFor(whole, 20000));
             QCOMPARE(client->readAll(), sent);
         }
     }
@@ -644,7 +644,7 @@ void EpollDispatcherTest::webSocketEchoInThread()
             client.sendTextMessage(QString::number(received.size()));
     });
     client.open(QUrl(QString("ws://127.0.0.1:%1").arg(port)));
-    QTimer::singleShot(20'000, &loop, &QEventLoop::quit);
+    QTimer::singleShot(20000, &loop, &QEventLoop::quit);
     loop.exec();
     QCOMPARE(received.size(), kMessages);
     for (int i = 0; i < kMessages; ++i)
