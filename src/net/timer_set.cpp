@@ -10,7 +10,7 @@ namespace fluxion {
 
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kNsPerMs = 1000000;
 constexpr int64_t kMsPerSecond = 1000;
 constexpr int64_t kCoarseFromMs = 20;        // 5 % of less is below a millisecond
 constexpr int64_t kVeryCoarseFromMs = 20000; // 5 % of more is above a second

@@ -12,6 +12,7 @@
 #include <QTimer>
 #include <QWebSocket>
 #include <QWebSocketServer>
+#include <QtTest/QTest>
 #include <atomic>
 #include <fcntl.h>
 #include <functional>
