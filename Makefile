@@ -57,7 +57,7 @@ clean:
 # --- running ---
 
 run: build
-	@key="$$SECRET_KEY"; shown='$$SECRET_KEY'; \
+	@key="$$SECRET_KEY"; shown='<your SECRET_KEY>'; \
 	if [ -z "$$key" ]; then \
 	    key=$$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n'); shown=$$key; \
 	    echo "SECRET_KEY is not set. For this run it is $$key"; \

@@ -41,11 +41,14 @@ std::string defaultText(const SettingSpec& spec)
 std::string helpText()
 {
     std::string out =
-        "fluxion [serve] [flags]\n\n"
-        "Starts the server. Every setting can be given as a flag (--name value or --name=value),\n"
-        "as an environment variable (FLUXION_NAME) or in the file named by --config (name =\n"
-        "value); a flag wins over the environment, and that over the file. Sizes take B, KiB,\n"
-        "MiB, GiB or TiB, durations ms, s, min or h; without, they are bytes and milliseconds.\n\n"
+        "fluxion [serve] [flags]   starts the server\n"
+        "fluxion health [flags]    exit code 0 when the server with these settings is ready\n\n"
+        "Every setting can be given as a flag (--name value or --name=value), as an environment\n"
+        "variable (FLUXION_NAME) or in the file named by --config (name = value); a flag wins "
+        "over\n"
+        "the environment, and that over the file. Sizes take B, KiB, MiB, GiB or TiB, durations "
+        "ms,\n"
+        "s, min or h; without, they are bytes and milliseconds.\n\n"
         "  --help      this text\n"
         "  --version   the version\n"
         "  --describe  the protocol as JSON\n";

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <ctime>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -11,13 +12,18 @@ namespace {
 
 // A handler can reach nothing else.
 std::array<int, 2> g_pipe{-1, -1};
-volatile std::sig_atomic_t g_asked = 0;
+volatile std::sig_atomic_t g_askedAtSecond = 0;
 
+// One Ctrl-C may arrive twice, by the terminal and by a parent: only a later one means "at once".
 void onSignal(int)
 {
-    if (g_asked)
-        _exit(1); // asked twice: the log is safe, the rest is given up
-    g_asked = 1;
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const auto second = static_cast<std::sig_atomic_t>(now.tv_sec + 1);
+    if (g_askedAtSecond != 0 && second > g_askedAtSecond + 1)
+        _exit(1); // the log is safe, the rest is given up
+    if (g_askedAtSecond == 0)
+        g_askedAtSecond = second;
     const char byte = 1;
     (void)!::write(g_pipe[1], &byte, 1);
 }

@@ -279,6 +279,8 @@ def with_settings(arguments, environment):
             equal(parse(raw.read_frame()[2])["durable"], False, "durable, as durability is none")
         with RawSocket(port) as raw:
             equal(raw.upgrade(fields={"Origin": "http://b.test"})[0], 403, "status")
+        # One Ctrl-C may come twice, from the terminal and from a parent.
+        process.send_signal(signal.SIGINT)
         process.terminate()
         equal(process.wait(STOP_SECONDS), 0, "exit code")
     finally:

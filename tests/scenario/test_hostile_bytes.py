@@ -151,6 +151,9 @@ def test_odd_but_right(server, witness):
         raw.send_frame(TEXT, MESSAGE, mask=False)
         equal(raw.close_code(), PROTOCOL_ERROR, "close code")
         witness.look()
+    with suite.case("a message over the limit, sent to its end"), raw_session(server) as raw:
+        raw.send_frame(BINARY, b"x" * (MAX_MESSAGE * 8))
+        equal(raw.close_code(), TOO_BIG, "close code")
     with suite.case("text cut inside a character"), raw_session(server) as raw:
         raw.send_frame(TEXT, b'{"id":"\xc3', fin=False)
         raw.send_frame(CONTINUATION, b'\xa4","type":"cols"}')
