@@ -601,7 +601,7 @@ void EpollDispatcherTest::tcpEchoInThread()
         std::vector<std::unique_ptr<QTcpSocket>> clients;
         for (int i = 0; i < 10; ++i)
             clients.emplace_back(new QTcpSocket)->connectToHost("127.0.0.1", port);
-        const QByteArray sent(round == 0 ? 4000'000 : 100, char('a' + round));
+        const QByteArray sent(round == 0 ? 4000000 : 100, char('a' + round));
         for (auto& client : clients) {
             connect(client.get(), &QTcpSocket::connected, client.get(),
                     [&sent, socket = client.get()] { socket->write(sent); });
