@@ -149,6 +149,7 @@ void Session::propose(const Call& call, Wish wish, WriteReply reply)
         return;
     }
     m_writes.push_back({ticket, owned(call.id), call.kind, reply});
+    m_writeIdBytes += call.id ? call.id->size() : 0;
     if (accepted == Accepted::Pause)
         m_noRoom = true;
 }
@@ -170,6 +171,7 @@ void Session::done(uint64_t ticket, const Outcome& outcome)
             return;
         const PendingWrite finished = std::move(*write);
         m_writes.erase(write);
+        m_writeIdBytes -= finished.id ? finished.id->size() : 0;
         m_link.send(finished.kind, writeReply(finished.id, finished.reply, outcome));
     }
     if (m_writes.empty())
@@ -228,7 +230,7 @@ void Session::tick()
 void Session::updatePause()
 {
     const ServiceLimits& limits = m_service.limits;
-    const bool pause = m_noRoom || m_waitingBytes > limits.maxWaitingBytes ||
+    const bool pause = m_noRoom || m_waitingBytes + m_writeIdBytes > limits.maxWaitingBytes ||
                        m_waiting.size() + m_writes.size() >= limits.maxInFlight;
     if (pause != m_paused) {
         m_paused = pause;
@@ -236,10 +238,15 @@ void Session::updatePause()
     }
 }
 
+// Of 2^24 that come round again one may still be waited for.
 uint64_t Session::newTicket()
 {
-    const uint64_t count = m_ticketCount++ & ((uint64_t{1} << kTicketBits) - 1);
-    return (m_connectionId << kTicketBits) | count;
+    uint64_t ticket = 0;
+    do {
+        const uint64_t count = m_ticketCount++ & ((uint64_t{1} << kTicketBits) - 1);
+        ticket = (m_connectionId << kTicketBits) | count;
+    } while (m_awaiting.contains(ticket));
+    return ticket;
 }
 
 } // namespace fluxion

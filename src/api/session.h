@@ -86,6 +86,7 @@ class Session {
 
     std::deque<Message> m_waiting; // in order, behind a read that waits, or for room
     size_t m_waitingBytes = 0;
+    size_t m_writeIdBytes = 0;         // ids are as long as clients make them
     std::deque<PendingWrite> m_writes; // proposed, in order
     std::map<uint64_t, AwaitingSeq> m_awaiting;
     size_t m_awaitingBytes = 0;

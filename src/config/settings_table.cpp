@@ -86,7 +86,7 @@ constexpr SettingSpec kSettings[] = {
         "max-pending-bytes", &Settings::maxPendingBytes, "64MiB", 64 * kKiB, 4 * kGiB,
         "Output waiting for one connection that does not take it: more, and it is cut off. From 2 "
         "MiB on its requests wait."),
-    bytes("max-reply-memory", &Settings::maxReplyMemoryBytes, "256MiB", kMiB, kTiB,
+    bytes("max-reply-memory", &Settings::maxReplyMemoryBytes, "256MiB", 4 * kMiB, kTiB,
           "Replies in memory, of all connections; a request waits for its share."),
     bytes("max-queue-bytes", &Settings::maxQueueBytes, "64MiB", kMiB, kTiB,
           "Writes waiting for the log; connections that write pause there."),

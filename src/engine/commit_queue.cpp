@@ -15,7 +15,8 @@ Accepted CommitQueue::push(Proposal proposal)
 {
     const uint64_t bytes = sizeOf(proposal.wish);
     std::unique_lock lock(m_mutex);
-    if (m_closed || m_bytes + bytes > m_maxBytes)
+    // One that is larger than the cap by itself must not be told to try again for ever.
+    if (m_closed || (m_bytes > 0 && m_bytes + bytes > m_maxBytes))
         return Accepted::No;
     m_bytes += bytes;
     Mailbox* const mailbox = proposal.mailbox;

@@ -16,6 +16,11 @@ bool spareIsDue(uint64_t offset, uint64_t segmentBytes)
     return offset > segmentBytes / 2;
 }
 
+Status noRoom(const Status& why)
+{
+    return {Code::StorageFull, "no room for the next segment: " + why.error().text};
+}
+
 } // namespace
 
 FileLog::FileLog(Directory& directory, FileLogOptions options, Clock& clock, LogSink sink)
@@ -36,6 +41,10 @@ uint64_t FileLog::maxPayloadBytes() const
 Status FileLog::start()
 {
     const bool wasClosed = closedInOrder();
+    const uint64_t segmentBytes = std::min(m_options.firstSegmentBytes, m_options.segmentBytes);
+    // Room first: a start that fails for want of it must leave the folder as it found it.
+    if (Status status = reserve(segmentBytes); !status)
+        return status;
     if (Status status = removeClosedMark(m_directory); !status) {
         // It may come back after a power cut, when the log has gone on. Nothing has been written
         // behind it yet: the next start finds it and removes it anew.
@@ -51,7 +60,15 @@ Status FileLog::start()
         if (Status status = storeIdentity(); !status)
             return status;
     }
-    return rotate(std::min(m_options.firstSegmentBytes, m_options.segmentBytes));
+    return rotate(segmentBytes);
+}
+
+Status FileLog::reserve(uint64_t segmentBytes)
+{
+    std::unique_lock lock(m_mutex);
+    if (Status status = makeSpare(lock, segmentBytes); !status)
+        return noRoom(status);
+    return {};
 }
 
 Status FileLog::storeIdentity()
@@ -154,7 +171,7 @@ Result<std::string> FileLog::takeSpare(uint64_t segmentBytes)
     if (it == m_spares.end()) {
         // Nothing was written, whatever the reason: the caller may try again.
         if (Status status = makeSpare(lock, segmentBytes); !status)
-            return {Code::StorageFull, "no room for the next segment: " + status.error().text};
+            return noRoom(status).error();
         it = std::find_if(m_spares.begin(), m_spares.end(), fits);
     }
     std::string name = it->first;

@@ -80,6 +80,7 @@ class FileLog final : public Log {
     Status rotate(uint64_t segmentBytes);
     Status writeHeader(File& file, uint64_t segmentBytes);
     Result<std::string> takeSpare(uint64_t segmentBytes);
+    Status reserve(uint64_t segmentBytes);
     Status makeSpare(std::unique_lock<std::mutex>& lock, uint64_t segmentBytes);
     Status recycle(const std::string& name);
     Status syncFile(File& file);

@@ -67,8 +67,8 @@ Outbox::Pumped Outbox::pump()
         if (std::holds_alternative<std::string>(item.content)) {
             if (!pumpWhole(item))
                 return Pumped::Waiting;
-        } else if (pumpStream(item) == Pumped::Again) {
-            return Pumped::Again;
+        } else if (const Pumped pumped = pumpStream(item); pumped != Pumped::Waiting) {
+            return pumped;
         }
     }
     return Pumped::Waiting;
@@ -96,7 +96,7 @@ Outbox::Pumped Outbox::pumpStream(Item& item)
 {
     if (!m_hasBudget && m_piece.size() >= kFreeBytes) {
         if (!m_budget.take(kShareBytes))
-            return Pumped::Again;
+            return Pumped::Later;
         m_hasBudget = true;
     }
     const size_t before = m_piece.size();

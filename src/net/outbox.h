@@ -39,7 +39,8 @@ class Outbox {
 
     enum class Pumped {
         Waiting, // for the socket, or for messages
-        Again    // there is more to make: call again after a turn of the event loop
+        Again,   // there is more to make: call again after a turn of the event loop
+        Later    // other replies hold all the memory there is: call again in a while
     };
     // Writes what may be written now.
     Pumped pump();

@@ -7,7 +7,7 @@
 
 namespace fluxion {
 
-// Any thread.
+// Any thread. Holds at least one share of a large reply, or none could ever leave.
 class ReplyBudget {
   public:
     explicit ReplyBudget(uint64_t bytes) : m_left(static_cast<int64_t>(bytes)) {}

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <QSslSocket>
+#include <QTimer>
 
 #include "net/io_loop.h"
 
@@ -16,6 +17,13 @@ constexpr uint64_t kPauseBytes = 2 * 1024 * 1024;
 constexpr size_t kPauseMessages = 64;
 // What the socket takes off the kernel when nobody reads; the kernel then stops the client.
 constexpr qint64 kReadBufferBytes = 64 * 1024;
+constexpr int kBudgetRetryMs = 20;
+// Without a byte taken for so long, a client with too much waiting is taken for one that does not
+// read.
+constexpr int64_t kNotReadingUs = 1000000;
+// After a fault of the client's: it may still be sending, and a close with unread input would cost
+// it our close frame.
+constexpr int64_t kQuietUs = 1000000;
 
 } // namespace
 
@@ -82,11 +90,17 @@ void WebSocketClient::on(FrameReader::Event event)
         }
         break;
     case FrameReader::Kind::Close:
-        // Its code goes back, or the end of our own closing has come.
-        close(event.closeCode == kCloseWithoutCode ? kCloseNormal : event.closeCode, {});
-        m_socket->disconnectFromHost();
+        // The end of our own closing; or what it asked for before is answered, then its code goes
+        // back.
+        m_peerClosedUs = m_heardUs;
+        if (m_closingUs != 0)
+            m_socket->disconnectFromHost();
+        else
+            closeWhenDone(event.closeCode == kCloseWithoutCode ? kCloseNormal : event.closeCode,
+                          {});
         break;
     case FrameReader::Kind::Broken:
+        m_broken = true;
         close(event.closeCode, event.bytes);
         break;
     case FrameReader::Kind::Pong:
@@ -109,7 +123,8 @@ void WebSocketClient::send(FrameKind kind, std::string message)
 // True: more waits than may, and the client was cut off.
 bool WebSocketClient::overfull()
 {
-    if (m_outbox->pendingBytes() <= m_loop.limits().maxPendingBytes)
+    if (m_outbox->pendingBytes() <= m_loop.limits().maxPendingBytes ||
+        m_loop.service().clock.steadyUs() - m_progressUs < kNotReadingUs)
         return false;
     m_loop.note("a client that does not read was cut off: max-pending-bytes");
     abort();
@@ -128,14 +143,19 @@ void WebSocketClient::pump()
 {
     if (m_gone || m_pumpQueued || m_closingUs != 0)
         return;
-    if (m_outbox->pump() == Outbox::Pumped::Again) {
-        m_pumpQueued = true;
-        m_loop.pumpSoon(*this, [this] {
-            m_pumpQueued = false;
-            pump();
-        });
-    }
+    const auto again = [this] {
+        m_pumpQueued = false;
+        pump();
+    };
+    const Outbox::Pumped pumped = m_outbox->pump();
+    m_pumpQueued = pumped != Outbox::Pumped::Waiting;
+    if (pumped == Outbox::Pumped::Again)
+        m_loop.pumpSoon(*this, again);
+    else if (pumped == Outbox::Pumped::Later)
+        QTimer::singleShot(kBudgetRetryMs, this, again);
     updatePause();
+    if (m_lastCode != 0)
+        soon(&WebSocketClient::closeIfDone);
 }
 
 void WebSocketClient::setPaused(bool paused)
@@ -187,6 +207,8 @@ void WebSocketClient::close(int code, const std::string& reason)
         return;
     m_closingUs = m_loop.service().clock.steadyUs();
     m_outbox->sendClose(code, reason);
+    if (m_peerClosedUs != 0)
+        m_socket->disconnectFromHost();
     // The client's answer has to come in.
     m_paused = false;
     soon(&WebSocketClient::onReadable);
@@ -201,7 +223,8 @@ void WebSocketClient::closeWhenDone(int code, std::string reason)
 
 void WebSocketClient::closeIfDone()
 {
-    if (m_lastCode != 0 && m_session->isIdle() && m_outbox->messages() == 0)
+    if (m_lastCode != 0 && m_closingUs == 0 && !m_gone && m_session->isIdle() &&
+        m_outbox->messages() == 0)
         close(m_lastCode, m_lastReason);
 }
 
@@ -229,7 +252,10 @@ void WebSocketClient::tick(int64_t nowUs)
     if (m_outbox->unsentBytes() == 0)
         m_progressUs = nowUs;
     const bool stalled = nowUs - m_progressUs > limits.stallTimeoutUs;
-    const bool closeUnanswered = m_closingUs != 0 && nowUs - m_closingUs > limits.closeTimeoutUs;
+    const bool closeUnanswered =
+        (m_closingUs != 0 && nowUs - m_closingUs > limits.closeTimeoutUs) ||
+        (m_peerClosedUs != 0 && nowUs - m_peerClosedUs > limits.closeTimeoutUs) ||
+        (m_broken && nowUs - m_heardUs > kQuietUs);
     // While we do not read, silence says nothing.
     const int64_t silentUs = m_paused ? 0 : nowUs - m_heardUs;
     const bool silent = silentUs > limits.pingIntervalUs + limits.pongTimeoutUs;

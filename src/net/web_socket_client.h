@@ -63,8 +63,10 @@ class WebSocketClient : public QObject, public ClientLink {
     int64_t m_heardUs = 0;
     int64_t m_pingedUs = 0;
     int64_t m_progressUs = 0;
-    int64_t m_closingUs = 0; // 0: not closing
-    int m_lastCode = 0;      // to close with when all is answered; 0: not asked to
+    int64_t m_closingUs = 0;    // our close frame is out; 0: not yet
+    int64_t m_peerClosedUs = 0; // the client's close frame has come; 0: not yet
+    bool m_broken = false;      // the client sent what no frame may be
+    int m_lastCode = 0;         // to close with when all is answered; 0: not asked to
     std::string m_lastReason;
     bool m_full = false; // more waits to be sent than should; reading stops
     bool m_sessionPauses = false;

@@ -20,7 +20,8 @@ constexpr int kExitUsage = 2;
 int fail(const Error& error)
 {
     std::fprintf(stderr, "fluxion: %s\n", error.text.c_str());
-    return error.code == Code::Usage ? kExitUsage : kExitFault;
+    const bool toPutRight = error.code == Code::Usage || error.code == Code::StorageFull;
+    return toPutRight ? kExitUsage : kExitFault;
 }
 
 Result<std::string> readTextFile(const std::string& path)

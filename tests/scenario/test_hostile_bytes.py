@@ -151,6 +151,14 @@ def test_odd_but_right(server, witness):
         raw.send_frame(TEXT, MESSAGE, mask=False)
         equal(raw.close_code(), PROTOCOL_ERROR, "close code")
         witness.look()
+    requests = ['{"id":"1","type":"sval","data":{"col":"close","key":"a","value":"1"}}',
+                '{"id":"2","type":"gval","data":{"col":"close","key":"a"}}',
+                '{"id":"3","type":"sval","data":{"col":"close","key":"b","value":"1"}}']
+    with suite.case("a close behind requests: they are done first"), raw_session(server) as raw:
+        raw.send(b"".join(bytes([0x80 | TEXT]) + masked(r.encode()) for r in requests) +
+                 bytes([0x80 | CLOSE]) + masked(close_body(1000)))
+        equal([parse(raw.read_frame()[2])["id"] for _ in requests], ["1", "2", "3"], "replies")
+        equal(raw.close_code(), 1000, "close code")
     with suite.case("a message over the limit, sent to its end"), raw_session(server) as raw:
         raw.send_frame(BINARY, b"x" * (MAX_MESSAGE * 8))
         equal(raw.close_code(), TOO_BIG, "close code")

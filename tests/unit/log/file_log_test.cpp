@@ -316,6 +316,23 @@ TEST_CASE("without room for the next segment writes get storage_full until there
     }
 }
 
+TEST_CASE("a start without room leaves the folder closed in order")
+{
+    Fixture f;
+    f.mustStart();
+    f.appendMany(3);
+    REQUIRE(f.log->close().ok());
+    REQUIRE(f.open().ok());
+    f.disk->setPlan({0, {failing(SimOp::Write, Fault::NoSpace, true, "spare-")}});
+    const Status status = f.log->start();
+    REQUIRE_FALSE(status.ok());
+    CHECK(status.error().code == Code::StorageFull);
+    f.disk->setPlan({});
+    CHECK(f.files("closed").size() == 1);
+    REQUIRE(f.open().ok());
+    CHECK(f.seqs == upTo(3));
+}
+
 TEST_CASE("a spare that cannot be opened harms nothing")
 {
     Fixture f;
