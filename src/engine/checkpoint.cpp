@@ -163,7 +163,8 @@ Result<CheckpointInfo> readHeader(FrameReader& in)
     return info;
 }
 
-Status writeFrames(File& file, const CheckpointInfo& info, const Cut& cut)
+Status writeFrames(File& file, const CheckpointInfo& info, const Cut& cut,
+                   const std::function<void()>& between)
 {
     FrameWriter out(file);
     Status status = out.write(FrameKind::Header, encodeHeader(info));
@@ -175,8 +176,10 @@ Status writeFrames(File& file, const CheckpointInfo& info, const Cut& cut)
         ByteWriter(name).u32(codec.view.version);
         status = out.write(FrameKind::View, name);
         if (status)
-            status = codec.save(
-                cut, [&](std::string_view block) { return out.write(FrameKind::Block, block); });
+            status = codec.save(cut, [&](std::string_view block) {
+                between();
+                return out.write(FrameKind::Block, block);
+            });
     }
     if (!status)
         return status;
@@ -211,7 +214,8 @@ std::string checkpointName(const CheckpointInfo& info)
     return kPrefix + digits + "-" + toText(info.history).substr(0, kHistoryDigits);
 }
 
-Status writeCheckpoint(Directory& directory, const CheckpointInfo& info, const Cut& cut)
+Status writeCheckpoint(Directory& directory, const CheckpointInfo& info, const Cut& cut,
+                       const std::function<void()>& between)
 {
     auto left = directory.exists(kTemporary);
     if (!left)
@@ -225,7 +229,7 @@ Status writeCheckpoint(Directory& directory, const CheckpointInfo& info, const C
         auto file = directory.open(kTemporary, OpenMode::Create);
         if (!file)
             return file.status();
-        status = writeFrames(*file.value(), info, cut);
+        status = writeFrames(*file.value(), info, cut, between);
     }
     if (status)
         status = directory.rename(kTemporary, checkpointName(info));

@@ -8,6 +8,7 @@
 // End.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,11 @@ struct CheckpointInfo {
     int64_t lastTimeUs = 0; // of the entry `seq`: time never goes back, also across restarts
 };
 
-// Code::StorageFull when there is no room; nothing is left behind then.
-Status writeCheckpoint(Directory& directory, const CheckpointInfo& info, const Cut& cut);
+// Calls `between` after every block. Code::StorageFull when there is no room; nothing is left
+// behind then.
+Status writeCheckpoint(
+    Directory& directory, const CheckpointInfo& info, const Cut& cut,
+    const std::function<void()>& between = [] {});
 
 // The file's name, of this history and seq.
 std::string checkpointName(const CheckpointInfo& info);

@@ -142,7 +142,7 @@ Status Engine::checkpointOf(const Cut& cut)
     }
     const CheckpointInfo info{m_log->history(), cut.seq, cut.timeUs};
     const uint64_t appended = m_log->appendedBytes();
-    if (Status status = writeCheckpoint(*m_directory, info, cut); !status)
+    if (Status status = writeCheckpoint(*m_directory, info, cut, [this] { syncIfDue(); }); !status)
         return status;
     if (Status status = removePassedOver(info); !status)
         return status;
@@ -201,6 +201,7 @@ void Engine::maintain()
 {
     if (Status status = m_log->prepare(); !status)
         m_sink(LogLevel::Warning, "no next segment yet: " + status.error().text);
+    syncIfDue();
     if (m_clock.steadyUs() - m_sweptAtUs >= m_options.sweepIntervalUs) {
         m_sweptAtUs = m_clock.steadyUs();
         m_store->startSweep();
@@ -214,7 +215,8 @@ void Engine::maintain()
     }
 }
 
-// On the commit thread, so that a long checkpoint delays no sync.
+// Beside the commit thread, so that a slow sync holds up no write; and between the blocks of a
+// checkpoint, so that a long one holds up no sync.
 void Engine::syncIfDue()
 {
     if (m_options.log.durability != Durability::Interval || !m_directory || m_readOnly ||
@@ -258,18 +260,13 @@ void Engine::step()
 
 void Engine::commitLoop()
 {
-    const bool interval = m_options.log.durability == Durability::Interval;
-    const int idleMs = interval ? static_cast<int>(std::clamp<int64_t>(
-                                      m_options.syncIntervalUs / 1000, 1, kCommitIdleMs))
-                                : kCommitIdleMs;
     while (true) {
         std::vector<Mailbox*> wantsRoom;
-        std::vector<Proposal> proposals = m_queue.take(idleMs, wantsRoom);
+        std::vector<Proposal> proposals = m_queue.take(kCommitIdleMs, wantsRoom);
         const bool ended = proposals.empty() && m_queue.closed();
         for (Mailbox* mailbox : wantsRoom)
             mailbox->roomAgain();
         commit(std::move(proposals));
-        syncIfDue();
         serveCutRequest();
         if (ended)
             break;

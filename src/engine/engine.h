@@ -131,8 +131,6 @@ class Engine {
     uint64_t m_proposalNumber = 0;
     int64_t m_batchTimeUs = 0;
     bool m_keysChanged = false;
-    int64_t m_syncedAtUs = 0;
-    uint64_t m_syncedBytes = 0; // of the log, at that moment
 
     // Maintenance thread.
     std::vector<std::string> m_passedOver; // damaged checkpoints; they go with the next good one
@@ -140,6 +138,8 @@ class Engine {
     uint64_t m_checkpointAppended = 0;
     int64_t m_checkpointAtUs = 0;
     int64_t m_sweptAtUs = 0;
+    int64_t m_syncedAtUs = 0;
+    uint64_t m_syncedBytes = 0; // of the log, at that moment
 
     struct Awaiting {
         uint64_t seq;

@@ -9,7 +9,7 @@ using namespace fluxion;
 
 namespace {
 
-constexpr PatternLimits kLimits;
+constexpr PatternLimits kLimits{1000, 2000, 1024 * 1024};
 
 Pattern pattern(std::string_view text)
 {
