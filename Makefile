@@ -4,6 +4,7 @@
 #   make run      builds and starts it        make format    formats the sources
 #   make test     builds and tests it all     make torture   a million crash states; hours
 #   make deps     installs what is missing    make clean     removes what was built
+#   make bench    figures beside its peers    make docs      the generated parts of documents
 #   make fresh    proves run and test in new Debian roots (as root, with debootstrap)
 
 # The only list of packages. Names are those of Debian 12 and 13. clang-format is pinned to 14,
@@ -11,7 +12,7 @@
 BUILD_PACKAGES = g++ make qmake6 qt6-base-dev qt6-websockets-dev libqt6sql6-sqlite \
     libsimdjson-dev libre2-dev libzstd-dev libxxhash-dev libboost-dev
 TEST_PACKAGES = git doctest-dev strace openssl curl procps python3 python3-websocket node-ws \
-    $(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] && echo clang-format-14)
+    redis-server $(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] && echo clang-format-14)
 
 PORT ?= 8080
 JOBS ?= $(shell nproc)
@@ -19,7 +20,7 @@ JOBS ?= $(shell nproc)
 SHELL = /bin/bash
 .NOTPARALLEL:
 .DEFAULT_GOAL = build
-.PHONY: deps build-deps test-deps build tests sanitized-tests run test check format docs figures \
+.PHONY: deps build-deps test-deps build tests sanitized-tests run test check format docs bench \
     torture fresh clean print-build-packages
 
 # --- installing ---
@@ -83,9 +84,11 @@ format: test-deps
 docs: tests
 	FLUXION_WRITE_DOCS=1 build/tests/unit_tests --test-case='documents:*'
 
-# First figures of this machine: a minute or two, on loopback.
-figures: tests
-	build/tests/figures ./fluxion $$(git describe --always --dirty)
+# What the server does beside its peers on this machine, into docs/benchmarks.md: some minutes, on
+# loopback. BENCH='--only gval --pairs 9' and the like choose.
+bench: tests
+	build/tests/bench ./fluxion build/tests/echo_server $$(git describe --always --dirty) \
+	    --findings tests/bench/findings.md --out docs/benchmarks.md $(BENCH)
 
 torture: tests
 	FLUXION_TORTURE=1 build/tests/fault_tests

@@ -1,0 +1,112 @@
+// Where the server stands beside its peers and beside the bare WebSocket library.
+//
+//     bench SERVER ECHO_SERVER COMMIT [--pairs N] [--seconds S] [--only WORD] [--out FILE]
+//           [--findings FILE]
+//     bench SERVER ECHO_SERVER COMMIT --smoke      every line, for moments: does it work?
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <sys/resource.h>
+
+#include "bench/line.h"
+
+namespace {
+
+using namespace fluxion::bench;
+
+struct Options {
+    Context context;
+    std::string out;
+    std::string findings;
+};
+
+bool readOptions(int argc, char** argv, Options& options)
+{
+    if (argc < 4)
+        return false;
+    Context& context = options.context;
+    context.server = argv[1];
+    context.echoServer = argv[2];
+    context.commit = argv[3];
+    for (int i = 4; i < argc; ++i) {
+        const std::string option = argv[i];
+        if (option == "--smoke") {
+            context.smoke = true;
+            context.pairs = 1;
+            context.seconds = 0.05;
+            continue;
+        }
+        if (++i >= argc)
+            return false;
+        if (option == "--pairs")
+            context.pairs = std::atoi(argv[i]);
+        else if (option == "--seconds")
+            context.seconds = std::atof(argv[i]);
+        else if (option == "--only")
+            context.only = argv[i];
+        else if (option == "--out")
+            options.out = argv[i];
+        else if (option == "--findings")
+            options.findings = argv[i];
+        else
+            return false;
+    }
+    return context.pairs > 0 && context.seconds > 0;
+}
+
+std::string contentOf(const std::string& path)
+{
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Thousands of connections are open at once.
+void takeDescriptors()
+{
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int measureAll(const Options& options)
+{
+    std::vector<Line> lines;
+    int failed = 0;
+    for (const auto measure :
+         {measureThroughput, measureMemory, measureReplay, measurePattern, measureStart}) {
+        if (!options.context.only.empty() && measure != measureThroughput)
+            continue;
+        try {
+            for (Line& line : measure(options.context))
+                lines.push_back(std::move(line));
+        } catch (const std::exception& fault) {
+            std::fprintf(stderr, "bench: %s\n", fault.what());
+            ++failed;
+        }
+    }
+    const std::string text = report(options.context, lines, contentOf(options.findings));
+    std::printf("%s", text.c_str());
+    if (!options.out.empty() && failed == 0)
+        std::ofstream(options.out) << text;
+    if (options.context.smoke)
+        std::printf("\n%zu passed, %d failed\n", lines.size(), failed);
+    return failed == 0 ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    Options options;
+    if (!readOptions(argc, argv, options)) {
+        std::fprintf(stderr, "usage: bench SERVER ECHO_SERVER COMMIT [--pairs N] [--seconds S] "
+                             "[--only WORD] [--out FILE] [--findings FILE] [--smoke]\n");
+        return 2;
+    }
+    takeDescriptors();
+    return measureAll(options);
+}

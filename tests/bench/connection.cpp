@@ -1,0 +1,137 @@
+#include "bench/connection.h"
+
+#include <arpa/inet.h>
+#include <cstdlib>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdexcept>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace fluxion::bench {
+
+Connection::Connection(Wire wire, uint16_t port, const std::string& key) : m_wire(wire)
+{
+    m_socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(m_socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+        ::close(m_socket);
+        throw std::runtime_error("cannot connect");
+    }
+    const int on = 1;
+    ::setsockopt(m_socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (wire == Wire::WebSocket)
+        shakeHands(key);
+}
+
+Connection::~Connection()
+{
+    ::close(m_socket);
+}
+
+void Connection::shakeHands(const std::string& key)
+{
+    send("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+         "Authorization: Bearer " +
+         key + "\r\n\r\n");
+    while (m_in.find("\r\n\r\n") == std::string::npos)
+        receive();
+    m_at = m_in.find("\r\n\r\n") + 4;
+    std::string_view greeting;
+    while (!next(greeting))
+        receive();
+}
+
+void Connection::send(std::string_view bytes)
+{
+    while (!bytes.empty()) {
+        const ssize_t n = ::send(m_socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (n <= 0)
+            throw std::runtime_error("the server closed a connection");
+        bytes.remove_prefix(static_cast<size_t>(n));
+    }
+}
+
+void Connection::receive()
+{
+    m_in.erase(0, m_at);
+    m_at = 0;
+    char buffer[65536];
+    const ssize_t n = ::recv(m_socket, buffer, sizeof buffer, 0);
+    if (n <= 0)
+        throw std::runtime_error("the server closed a connection");
+    m_in.append(buffer, static_cast<size_t>(n));
+}
+
+bool Connection::next(std::string_view& reply)
+{
+    return m_wire == Wire::WebSocket ? nextMessage(reply) : nextResp(reply);
+}
+
+bool Connection::nextMessage(std::string_view& reply)
+{
+    while (true) {
+        const std::string_view in = std::string_view(m_in).substr(m_at);
+        if (in.size() < 2)
+            return false;
+        uint64_t size = static_cast<unsigned char>(in[1]) & 0x7f;
+        size_t head = 2;
+        if (size >= 126) {
+            head += size == 126 ? 2 : 8;
+            if (in.size() < head)
+                return false;
+            size = 0;
+            for (size_t i = 2; i < head; ++i)
+                size = size << 8 | static_cast<unsigned char>(in[i]);
+        }
+        if (in.size() < head + size)
+            return false;
+        const bool last = static_cast<unsigned char>(in[0]) & 0x80;
+        m_at += head + size;
+        reply = in.substr(head, size);
+        if (last && !m_joining)
+            return true;
+        m_joined = m_joining ? m_joined + std::string(reply) : std::string(reply);
+        m_joining = !last;
+        reply = m_joined;
+        if (last)
+            return true;
+    }
+}
+
+// Simple strings, errors, integers, and bulk strings: what GET and SET answer.
+bool Connection::nextResp(std::string_view& reply)
+{
+    const std::string_view in = std::string_view(m_in).substr(m_at);
+    const size_t line = in.find("\r\n");
+    if (line == std::string_view::npos)
+        return false;
+    size_t size = line + 2;
+    if (in[0] == '$') {
+        const long bulk = std::strtol(in.data() + 1, nullptr, 10);
+        if (bulk >= 0)
+            size += static_cast<size_t>(bulk) + 2;
+    }
+    if (in.size() < size)
+        return false;
+    reply = in.substr(0, size);
+    m_at += size;
+    return true;
+}
+
+std::string Connection::ask(const std::string& message)
+{
+    std::string bytes;
+    Request::webSocket(Frame::Binary, message).append(bytes, 0, 0);
+    send(bytes);
+    std::string_view reply;
+    while (!next(reply))
+        receive();
+    return std::string(reply);
+}
+
+} // namespace fluxion::bench

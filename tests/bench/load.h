@@ -1,0 +1,36 @@
+#pragma once
+
+// A closed loop: C connections, each with P requests in flight, one thread on epoll. What one read
+// answers is asked again with one write.
+
+#include <cstdint>
+#include <string>
+
+#include "bench/request.h"
+
+namespace fluxion::bench {
+
+struct LoadResult {
+    uint64_t requests = 0;
+    double seconds = 0;
+    double clientCpuSeconds = 0;
+    double p50Us = 0;
+    double p99Us = 0;
+    std::string error; // what a reply said, if one was an error; empty otherwise
+};
+
+struct Load {
+    uint16_t port = 0;
+    std::string key;
+    const Request* request = nullptr;
+    uint64_t connections = 1;
+    uint64_t inFlight = 1;
+    double seconds = 1;        // or, if not 0:
+    uint64_t requestsEach = 0; // of each connection
+    uint64_t firstNumber = 0;  // of the first request
+};
+
+// Throws std::runtime_error when a connection fails.
+LoadResult run(const Load& load);
+
+} // namespace fluxion::bench

@@ -1,0 +1,188 @@
+#include "bench/process.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <netinet/in.h>
+#include <stdexcept>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+namespace fluxion::bench {
+
+namespace {
+
+using Time = std::chrono::steady_clock;
+
+constexpr double kStartTimeoutSeconds = 120;
+constexpr std::string_view kAnnounced = "127.0.0.1:";
+
+sockaddr_in loopback(uint16_t port)
+{
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+uint16_t freePort()
+{
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                       ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+    ::close(fd);
+    if (!bound)
+        throw std::runtime_error("no free port");
+    return ntohs(address.sin_port);
+}
+
+bool accepts(uint16_t port)
+{
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = loopback(port);
+    const bool connected =
+        ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    ::close(fd);
+    return connected;
+}
+
+double secondsSince(Time::time_point begin)
+{
+    return std::chrono::duration<double>(Time::now() - begin).count();
+}
+
+} // namespace
+
+Process::Process(std::vector<std::string> command, Port port,
+                 const std::vector<std::string>& environment)
+{
+    if (port == Port::Given) {
+        m_port = freePort();
+        std::replace(command.begin(), command.end(), std::string("PORT"), std::to_string(m_port));
+    }
+    const auto begin = Time::now();
+    launch(std::move(command), port, environment);
+    if (port == Port::Announced)
+        awaitAnnouncement();
+    awaitAccept();
+    m_startSeconds = secondsSince(begin);
+}
+
+void Process::launch(std::vector<std::string> command, Port port,
+                     const std::vector<std::string>& environment)
+{
+    int out[2];
+    if (::pipe2(out, O_CLOEXEC) != 0)
+        throw std::runtime_error("no pipe");
+    std::vector<char*> arguments;
+    for (std::string& word : command)
+        arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    m_pid = ::fork();
+    if (m_pid == 0) {
+        for (const std::string& entry : environment)
+            ::putenv(const_cast<char*>(entry.c_str()));
+        const int silent = ::open("/dev/null", O_WRONLY);
+        ::dup2(silent, 1);
+        ::dup2(port == Port::Announced ? out[1] : silent, 2);
+        ::execvp(arguments[0], arguments.data());
+        ::_exit(127);
+    }
+    ::close(out[1]);
+    m_stderr = out[0];
+}
+
+void Process::awaitAnnouncement()
+{
+    std::string text;
+    char c = 0;
+    while (::read(m_stderr, &c, 1) == 1) {
+        text += c;
+        const size_t at = text.find(kAnnounced);
+        if (c == '\n' && at != std::string::npos) {
+            m_port = static_cast<uint16_t>(std::atoi(text.c_str() + at + kAnnounced.size()));
+            return;
+        }
+    }
+    end(SIGKILL);
+    throw std::runtime_error("the server did not start: " + text);
+}
+
+void Process::awaitAccept()
+{
+    const auto begin = Time::now();
+    while (!accepts(m_port)) {
+        if (secondsSince(begin) > kStartTimeoutSeconds || ::waitpid(m_pid, nullptr, WNOHANG) != 0) {
+            end(SIGKILL);
+            throw std::runtime_error("the server did not start");
+        }
+        std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+}
+
+Process::~Process()
+{
+    end(SIGTERM);
+}
+
+void Process::kill()
+{
+    end(SIGKILL);
+}
+
+void Process::end(int signal)
+{
+    if (m_pid < 0)
+        return;
+    ::kill(m_pid, signal);
+    ::waitpid(m_pid, nullptr, 0);
+    m_pid = -1;
+    ::close(m_stderr);
+}
+
+double Process::cpuSeconds() const
+{
+    std::ifstream in("/proc/" + std::to_string(m_pid) + "/stat");
+    std::string word;
+    double ticks = 0;
+    for (int i = 1; i <= 15 && in >> word; ++i) {
+        if (i == 14 || i == 15) // utime, stime
+            ticks += std::atof(word.c_str());
+    }
+    return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+double Process::residentBytes() const
+{
+    std::ifstream in("/proc/" + std::to_string(m_pid) + "/statm");
+    double total = 0;
+    double resident = 0;
+    in >> total >> resident;
+    return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+ScratchFolder::ScratchFolder()
+{
+    char name[] = "/tmp/fluxion-bench-XXXXXX";
+    if (!::mkdtemp(name))
+        throw std::runtime_error("no scratch folder");
+    m_path = name;
+}
+
+ScratchFolder::~ScratchFolder()
+{
+    std::error_code ignored; // what is left is seen by whoever looks into /tmp
+    std::filesystem::remove_all(m_path, ignored);
+}
+
+} // namespace fluxion::bench

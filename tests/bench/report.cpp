@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <sys/utsname.h>
+#include <thread>
+
+#include "bench/line.h"
+
+namespace fluxion::bench {
+
+namespace {
+
+std::string machine()
+{
+    utsname system{};
+    ::uname(&system);
+    std::ifstream cpu("/proc/cpuinfo");
+    std::string model = "unknown processor";
+    for (std::string line; std::getline(cpu, line);) {
+        if (line.starts_with("model name")) {
+            model = line.substr(line.find(':') + 2);
+            break;
+        }
+    }
+    return model + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores, " +
+           system.sysname + " " + system.release;
+}
+
+std::string number(double value)
+{
+    char text[40];
+    std::snprintf(text, sizeof text, value < 10 ? "%.2f" : "%.1f", value);
+    return text;
+}
+
+std::string row(const Line& line)
+{
+    const bool atLeast = line.bound == Line::Bound::AtLeast;
+    const double middle = median(line.figures);
+    const bool met = atLeast ? middle >= line.target : middle <= line.target;
+    const auto [least, most] = std::minmax_element(line.figures.begin(), line.figures.end());
+    std::string figure = "**" + number(middle) + line.unit + "**";
+    if (line.figures.size() > 1)
+        figure += " (" + number(*least) + "-" + number(*most) + ")";
+    return "| " + line.load + " | " + line.against + " | " + (atLeast ? ">= " : "<= ") +
+           number(line.target) + line.unit + " | " + figure + " | " + (met ? "met" : "**missed**") +
+           " |\n";
+}
+
+void appendRaw(std::ostringstream& out, const std::vector<Line>& lines)
+{
+    out << "\n## Raw figures\n\n"
+           "Of the lines in requests a second; medians, the rate with its span.\n\n"
+           "| side | requests/s | p50 us | p99 us | server CPU us/request | client CPU us/request "
+           "|\n|---|---|---|---|---|---|\n";
+    for (const Line& line : lines) {
+        for (const std::string& raw : line.raw) {
+            if (raw.starts_with('|'))
+                out << raw << '\n';
+        }
+    }
+    out << '\n';
+    for (const Line& line : lines) {
+        for (const std::string& raw : line.raw) {
+            if (!raw.starts_with('|'))
+                out << "- " << line.load << ": " << raw << '\n';
+        }
+    }
+}
+
+} // namespace
+
+double median(std::vector<double> values)
+{
+    std::sort(values.begin(), values.end());
+    const size_t middle = values.size() / 2;
+    return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+std::string report(const Context& context, const std::vector<Line>& lines,
+                   const std::string& findings)
+{
+    std::ostringstream out;
+    out << "# Benchmarks\n\n"
+           "Written by `make bench`; do not edit. Machine: "
+        << machine() << ". Commit " << context.commit
+        << ".\n\nEvery ratio is of two sides measured in turns, " << context.pairs << " pairs of "
+        << context.seconds
+        << " s a side: the median, and in brackets the least and the most. Server and client share "
+           "the machine. The server runs with `--io-threads 1`. `100 x 1` means 100 connections "
+           "with one request in flight each. A target that is not met says so.\n\n"
+           "| line | against | target | measured | |\n|---|---|---|---|---|\n";
+    for (const Line& line : lines)
+        out << row(line);
+    appendRaw(out, lines);
+    if (!findings.empty())
+        out << '\n' << findings;
+    return out.str();
+}
+
+} // namespace fluxion::bench

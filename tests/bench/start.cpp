@@ -1,0 +1,26 @@
+// How soon an empty server is there, and what it holds while nothing happens.
+
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "bench/line.h"
+#include "bench/workload.h"
+
+namespace fluxion::bench {
+
+std::vector<Line> measureStart(const Context& context)
+{
+    Line start{"start to first accept, empty data folder", "", Line::Bound::AtMost, 30, " ms"};
+    Line idle{"resident memory, idle", "", Line::Bound::AtMost, 30, " MB"};
+    for (int i = 0; i < context.pairs; ++i) {
+        ScratchFolder folder;
+        const auto server = startServer(context, folder.path());
+        start.figures.push_back(server->startSeconds() * 1e3);
+        std::this_thread::sleep_for(std::chrono::milliseconds(500)); // the first segments are made
+        idle.figures.push_back(server->residentBytes() / 1e6);
+    }
+    return {start, idle};
+}
+
+} // namespace fluxion::bench

@@ -1,0 +1,84 @@
+#include "bench/workload.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "bench/connection.h"
+
+namespace fluxion::bench {
+
+const std::string kKey = "bench-key-0123456789";
+const std::string kReading = R"({"temperature":22.5,"humidity":40,"state":"ok"})";
+
+Request getValue()
+{
+    return Request::webSocket(
+        Frame::Binary,
+        R"({"id":"######","type":"gval","data":{"col":"bench","key":"key-@@@-~~~~"}})");
+}
+
+Request setValue()
+{
+    return Request::webSocket(Frame::Binary,
+                              R"({"id":"######","type":"sval","data":{"col":"bench",)"
+                              R"("key":"key-@@@-~~~~","value":"0123456789012345678901234567"}})");
+}
+
+Request insertHundred()
+{
+    std::string data;
+    for (int i = 0; i < 100; ++i) {
+        data += i > 0 ? "," : "";
+        data += R"({\"ts\":1########,\"doc\":\"device-@@-)" + std::to_string(i) +
+                R"(\",\"col\":\"readings\",\"data\":\"{\\\"temperature\\\":22.5,)"
+                R"(\\\"humidity\\\":40,\\\"state\\\":\\\"ok\\\"}\"})";
+    }
+    return Request::webSocket(Frame::Text,
+                              R"({"id":"######","type":"ins","data":"[)" + data + R"(]"})");
+}
+
+std::unique_ptr<Process> startServer(const Context& context, const std::string& folder,
+                                     std::vector<std::string> more)
+{
+    std::vector<std::string> command{context.server, "--port", "0", "--io-threads", "1"};
+    if (!folder.empty())
+        command.insert(command.end(), {"--data", folder});
+    command.insert(command.end(), more.begin(), more.end());
+    return std::make_unique<Process>(std::move(command), Process::Port::Announced,
+                                     std::vector<std::string>{"FLUXION_SECRET_KEY=" + kKey});
+}
+
+namespace {
+
+// Readings differ as those of a sensor do.
+std::string readings(int time, int from, int to)
+{
+    std::string data;
+    for (int i = from; i < to; ++i) {
+        data += i > from ? "," : "";
+        data += "{\"ts\":" + std::to_string(time * 10) + ",\"doc\":\"device-" + std::to_string(i) +
+                R"(","col":"readings","data":"{\"temperature\":)" +
+                std::to_string(20 + (time + i) % 9) + "." + std::to_string((time * 7 + i) % 10) +
+                R"(,\"humidity\":)" + std::to_string(35 + (time / 9 + i) % 20) +
+                R"(,\"state\":\"ok\"}"})";
+    }
+    return R"({"id":"1","type":"ins","data":[)" + data + "]}";
+}
+
+} // namespace
+
+void storeReadings(const Process& server, int documents, int records)
+{
+    constexpr int kRecordsPerRequest = 1000;
+    Connection connection(Wire::WebSocket, server.port(), kKey);
+    for (int time = 0; time < records; ++time) {
+        for (int from = 0; from < documents; from += kRecordsPerRequest) {
+            const std::string reply = connection.ask(
+                readings(time, from, std::min(from + kRecordsPerRequest, documents)));
+            if (reply.find("\"error\"") != std::string::npos)
+                throw std::runtime_error(reply);
+        }
+    }
+}
+
+} // namespace fluxion::bench

@@ -1,0 +1,31 @@
+#pragma once
+
+// The requests that lines share, and servers that are ready to take them.
+
+#include <memory>
+#include <string>
+
+#include "bench/line.h"
+#include "bench/process.h"
+#include "bench/request.h"
+
+namespace fluxion::bench {
+
+extern const std::string kKey;
+
+// What every line about records stores: 47 bytes.
+extern const std::string kReading;
+
+Request getValue();
+Request setValue();
+// 100 readings of 100 documents, as text in text: the classic form.
+Request insertHundred();
+
+// `--io-threads 1`; without a folder in memory.
+std::unique_ptr<Process> startServer(const Context& context, const std::string& folder = {},
+                                     std::vector<std::string> more = {});
+
+// Stores `records` readings of each of `documents` documents, in order of time.
+void storeReadings(const Process& server, int documents, int records);
+
+} // namespace fluxion::bench
