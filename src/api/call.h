@@ -34,6 +34,7 @@ struct Call {
     FrameKind kind;
     std::optional<std::string_view> id;
     JsonValue payload;
+    const InsertRequest* insert = nullptr; // the payload of an `ins` that was read in one pass
 
     void reply(std::string message) const { link.send(kind, std::move(message)); }
     void fail(const Error& error) const { link.send(kind, errorReply(id, error)); }

@@ -10,6 +10,8 @@ namespace fluxion {
 
 namespace {
 
+constexpr size_t kMaxRecordOverheadBytes = 20; // of lengths and timestamp, encoded
+
 // What `where` keeps and `filter` removes.
 struct DataFilter {
     std::optional<Pattern> where;
@@ -61,29 +63,38 @@ class LatestStream final : public ItemStream {
     }
 
   protected:
+    // One item is the next document that matches, or some that do not: to leave and come back for
+    // each name would cost more than to match it.
     bool nextItem(std::string& out, bool& appended) override
     {
-        if (m_page >= m_pin.pages.pageCount())
-            return false;
-        const DocumentPage& page = m_pin.pages.page(m_page);
-        if (m_index >= page.size()) {
-            ++m_page;
-            m_index = 0;
-            return true;
-        }
-        const size_t index = m_index++;
-        const std::string_view name = page.name(index);
-        if (m_doc && !m_doc->matchesName(name))
-            return true;
-        if (m_query.find(*page.document(index), m_record)) {
-            separate(out);
-            appendLatest(out, name, m_record);
-            appended = true;
+        for (size_t work = 0; work < kWorkPerItem && !appended;) {
+            if (m_page >= m_pin.pages.pageCount())
+                return false;
+            const DocumentPage& page = m_pin.pages.page(m_page);
+            if (m_index >= page.size()) {
+                ++m_page;
+                m_index = 0;
+                continue;
+            }
+            const size_t index = m_index++;
+            const std::string_view name = page.name(index);
+            work += m_doc ? name.size() * m_doc->steps() : kWorkPerItem;
+            if (m_doc && !m_doc->matchesName(name))
+                continue;
+            work += kWorkPerItem; // its records may be many
+            if (m_query.find(*page.document(index), m_record)) {
+                separate(out);
+                appendLatest(out, name, m_record);
+                appended = true;
+            }
         }
         return true;
     }
 
   private:
+    // Bytes of names times steps of the pattern, which at its worst takes a step some nanoseconds.
+    static constexpr size_t kWorkPerItem = 16 * 1024;
+
     Collection::SeriesPin m_pin;
     std::optional<Pattern> m_doc;
     LatestQuery m_query;
@@ -134,27 +145,43 @@ std::string headOf(const Call& call, std::string_view fieldAndBracket)
     return head;
 }
 
+InsertProposal insertOf(const InsertRequest& request)
+{
+    InsertedFact fact;
+    std::map<std::string_view, size_t> groups;
+    size_t current = 0; // of neighbours, most are of one collection
+    size_t bytes = 0;
+    for (const InsertRecord& record : request.records) {
+        if (fact.groups.empty() || fact.groups[current].collection != record.col) {
+            const auto [it, isNew] = groups.emplace(record.col, fact.groups.size());
+            if (isNew)
+                fact.groups.push_back({record.col, {}});
+            current = it->second;
+        }
+        fact.groups[current].records.push_back({record.doc, record.ts, record.data});
+        bytes += record.doc.size() + record.data.size() + kMaxRecordOverheadBytes;
+    }
+    InsertProposal wish;
+    for (const auto& group : fact.groups) {
+        wish.collections.emplace_back(group.collection);
+        bytes += group.collection.size() + kMaxRecordOverheadBytes;
+    }
+    wish.payload.reserve(bytes);
+    if (!fact.groups.empty())
+        encodeFact(fact, wish.payload);
+    return wish;
+}
+
 } // namespace
 
 void handleIns(const Call& call)
 {
+    if (call.insert)
+        return call.propose(insertOf(*call.insert));
     auto request = decodeInsert(call.payload, call.service.limits.request);
     if (!request)
         return call.fail(request.error());
-    InsertedFact fact;
-    std::map<std::string_view, size_t> groups;
-    for (const InsertRecord& record : request.value().records) {
-        const auto [it, isNew] = groups.emplace(record.col, fact.groups.size());
-        if (isNew)
-            fact.groups.push_back({record.col, {}});
-        fact.groups[it->second].records.push_back({record.doc, record.ts, record.data});
-    }
-    InsertProposal wish;
-    if (!fact.groups.empty())
-        encodeFact(fact, wish.payload);
-    for (const auto& group : fact.groups)
-        wish.collections.emplace_back(group.collection);
-    call.propose(std::move(wish));
+    call.propose(insertOf(request.value()));
 }
 
 void handleQry(const Call& call)

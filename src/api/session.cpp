@@ -8,6 +8,8 @@ namespace fluxion {
 
 namespace {
 
+constexpr size_t kPlainReplyBytes = 96; // most replies to writes are smaller
+
 std::optional<std::string> owned(std::optional<std::string_view> text)
 {
     return text ? std::optional<std::string>(*text) : std::nullopt;
@@ -19,6 +21,7 @@ std::string writeReply(const std::optional<std::string>& id, const WriteReply& r
     if (!outcome.status)
         return errorReply(id, outcome.status.error());
     std::string out;
+    out.reserve(kPlainReplyBytes);
     ReplyWriter writer(out, id);
     if (reply.kind == WriteReply::Kind::KeyAdded || reply.kind == WriteReply::Kind::KeyRemoved)
         writer.text("status", "ok");
@@ -34,9 +37,9 @@ std::string writeReply(const std::optional<std::string>& id, const WriteReply& r
 } // namespace
 
 Session::Session(const Service& service, Access access, uint64_t connectionId, Mailbox& mailbox,
-                 RequestReader& reader, ClientLink& link)
+                 ProposalBatch& proposals, RequestReader& reader, ClientLink& link)
     : m_service(service), m_access(std::move(access)), m_connectionId(connectionId),
-      m_mailbox(mailbox), m_reader(reader), m_link(link)
+      m_mailbox(mailbox), m_proposals(proposals), m_reader(reader), m_link(link)
 {
 }
 
@@ -61,11 +64,10 @@ void Session::sendReady()
     m_link.send(FrameKind::Text, std::move(out));
 }
 
-void Session::receive(FrameKind kind, std::string bytes)
+void Session::receive(FrameKind kind, std::string_view message)
 {
-    Message message{kind, std::move(bytes)};
-    if (blocked() || !m_waiting.empty() || take(message, false) == Taken::Blocked)
-        keep(std::move(message));
+    if (blocked() || !m_waiting.empty() || take(kind, message, false) == Taken::Blocked)
+        keep({kind, std::string(message)});
     updatePause();
 }
 
@@ -76,11 +78,11 @@ void Session::keep(Message message)
 }
 
 // Answers the message or sees that it will be; Blocked: it has to wait for the writes before it.
-Session::Taken Session::take(const Message& message, bool seqReached)
+Session::Taken Session::take(FrameKind kind, std::string_view message, bool seqReached)
 {
-    const Envelope envelope = m_reader.readEnvelope(message.bytes);
-    Call call{m_service,    *this,       m_link, m_connectionId, m_access.principal(),
-              message.kind, envelope.id, {}};
+    const Envelope envelope = m_reader.readEnvelope(message);
+    Call call{m_service, *this,       m_link, m_connectionId, m_access.principal(),
+              kind,      envelope.id, {}};
     if (!envelope.status) {
         call.fail(envelope.status.error());
         return Taken::Done;
@@ -107,6 +109,7 @@ Session::Taken Session::take(const Message& message, bool seqReached)
         return Taken::Done;
     }
     call.payload = payload.value().value;
+    call.insert = payload.value().insert;
     const auto& minSeq = payload.value().minSeq;
     if (!minSeq || seqReached || checkMinSeq(message, call, *minSeq))
         dispatch(command.type, call);
@@ -115,7 +118,7 @@ Session::Taken Session::take(const Message& message, bool seqReached)
 }
 
 // False when the request was refused, or waits for the seq.
-bool Session::checkMinSeq(const Message& message, const Call& call, const Position& position)
+bool Session::checkMinSeq(std::string_view message, const Call& call, const Position& position)
 {
     if (!position.log.empty() && position.log != m_service.engine.history()) {
         call.fail({Code::Compacted,
@@ -131,9 +134,10 @@ bool Session::checkMinSeq(const Message& message, const Call& call, const Positi
                                       " bytes, waiting for min_seq"});
         return false;
     }
-    m_awaitingBytes += message.bytes.size();
+    m_awaitingBytes += message.size();
     const uint64_t ticket = newTicket();
-    m_awaiting[ticket] = {message, owned(call.id),
+    m_awaiting[ticket] = {{call.kind, std::string(message)},
+                          owned(call.id),
                           m_service.clock.steadyUs() + limits.minSeqTimeoutUs};
     m_service.engine.awaitSeq(position.seq, m_mailbox, ticket);
     return false;
@@ -143,7 +147,7 @@ void Session::propose(const Call& call, Wish wish, WriteReply reply)
 {
     const uint64_t ticket = newTicket();
     const Accepted accepted =
-        m_service.engine.propose({call.principal, std::move(wish), &m_mailbox, ticket});
+        m_proposals.add({call.principal, std::move(wish), &m_mailbox, ticket});
     if (accepted == Accepted::No) {
         call.fail({Code::Busy, "the server's queue of writes is full; try again"});
         return;
@@ -157,13 +161,13 @@ void Session::propose(const Call& call, Wish wish, WriteReply reply)
 void Session::done(uint64_t ticket, const Outcome& outcome)
 {
     if (const auto it = m_awaiting.find(ticket); it != m_awaiting.end()) {
-        const Message message = std::move(it->second.message);
+        Message message = std::move(it->second.message);
         m_awaiting.erase(it);
         m_awaitingBytes -= message.bytes.size();
         if (m_writes.empty() && m_waiting.empty() && !blocked())
-            take(message, true);
+            take(message.kind, message.bytes, true);
         else
-            keep(message); // its seq stays reached
+            keep(std::move(message)); // its seq stays reached
     } else {
         const auto write = std::find_if(m_writes.begin(), m_writes.end(),
                                         [&](const PendingWrite& w) { return w.ticket == ticket; });
@@ -199,9 +203,9 @@ void Session::drain()
         return;
     m_draining = true;
     while (!m_waiting.empty() && !blocked()) {
-        const Message message = std::move(m_waiting.front());
-        if (take(message, false) == Taken::Blocked) {
-            m_waiting.front() = message;
+        Message message = std::move(m_waiting.front());
+        if (take(message.kind, message.bytes, false) == Taken::Blocked) {
+            m_waiting.front() = std::move(message);
             break;
         }
         m_waitingBytes -= message.bytes.size();

@@ -12,6 +12,7 @@
 #include "api/call.h"
 #include "api/client_link.h"
 #include "api/service.h"
+#include "engine/proposal_batch.h"
 #include "protocol/envelope.h"
 
 namespace fluxion {
@@ -19,9 +20,10 @@ namespace fluxion {
 class Session {
   public:
     // All outlive the session. `mailbox` is the I/O thread's; it hands what comes for a ticket of
-    // this session to done(): sessionOf(ticket) is `connectionId`.
+    // this session to done(): sessionOf(ticket) is `connectionId`. `proposals`, too, is the
+    // thread's, which sees to it that they leave.
     Session(const Service& service, Access access, uint64_t connectionId, Mailbox& mailbox,
-            RequestReader& reader, ClientLink& link);
+            ProposalBatch& proposals, RequestReader& reader, ClientLink& link);
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -30,8 +32,8 @@ class Session {
 
     // The first message to the client, once.
     void sendReady();
-    // One message from the client. Never fails as a whole.
-    void receive(FrameKind kind, std::string message);
+    // One message from the client, which may be gone afterwards. Never fails as a whole.
+    void receive(FrameKind kind, std::string_view message);
     // The outcome of a proposal, or a seq that was awaited.
     void done(uint64_t ticket, const Outcome& outcome);
     // The commit queue has room again.
@@ -69,8 +71,8 @@ class Session {
     };
     enum class Taken { Done, Blocked };
 
-    Taken take(const Message& message, bool seqReached);
-    bool checkMinSeq(const Message& message, const Call& call, const Position& position);
+    Taken take(FrameKind kind, std::string_view message, bool seqReached);
+    bool checkMinSeq(std::string_view message, const Call& call, const Position& position);
     void drain();
     void keep(Message message);
     void updatePause();
@@ -81,6 +83,7 @@ class Session {
     const Access m_access;
     const uint64_t m_connectionId;
     Mailbox& m_mailbox;
+    ProposalBatch& m_proposals;
     RequestReader& m_reader;
     ClientLink& m_link;
 

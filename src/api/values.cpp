@@ -7,6 +7,8 @@ namespace fluxion {
 
 namespace {
 
+constexpr size_t kReplyRoomBytes = 96; // for what stands beside the value
+
 enum class Shows { Names, Values };
 
 // All live keys of a collection that match: as an array of names, or an object of values.
@@ -82,6 +84,7 @@ void handleGval(const Call& call)
     if (const auto collection = call.collection(request.value().col))
         state = collection->get(request.value().key);
     std::string out;
+    out.reserve(state.value.size() + kReplyRoomBytes);
     ReplyWriter(out, call.id)
         .text("value", state.value)
         .boolean("found", state.found)

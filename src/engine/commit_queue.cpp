@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 namespace fluxion {
@@ -11,24 +12,37 @@ CommitQueue::CommitQueue(uint64_t pauseBytes, uint64_t maxBytes)
 {
 }
 
-Accepted CommitQueue::push(Proposal proposal)
+Accepted CommitQueue::reserve(uint64_t bytes, Mailbox* mailbox)
 {
-    const uint64_t bytes = sizeOf(proposal.wish);
-    std::unique_lock lock(m_mutex);
-    // One that is larger than the cap by itself must not be told to try again for ever.
-    if (m_closed || (m_bytes > 0 && m_bytes + bytes > m_maxBytes))
+    if (m_closed)
         return Accepted::No;
-    m_bytes += bytes;
-    Mailbox* const mailbox = proposal.mailbox;
-    m_waiting.push_back(std::move(proposal));
-    const bool pause = m_bytes > m_pauseBytes;
-    if (pause && mailbox && std::find(m_paused.begin(), m_paused.end(), mailbox) == m_paused.end())
+    const uint64_t before = m_bytes.fetch_add(bytes);
+    // One that is larger than the cap by itself must not be told to try again for ever.
+    if (before > 0 && before + bytes > m_maxBytes) {
+        m_bytes -= bytes;
+        return Accepted::No;
+    }
+    if (before + bytes <= m_pauseBytes)
+        return Accepted::Yes;
+    std::lock_guard lock(m_mutex);
+    if (mailbox && std::find(m_paused.begin(), m_paused.end(), mailbox) == m_paused.end())
         m_paused.push_back(mailbox);
+    return Accepted::Pause;
+}
+
+void CommitQueue::push(std::vector<Proposal>& proposals, uint64_t bytes)
+{
+    std::unique_lock lock(m_mutex);
+    if (m_waiting.empty())
+        m_waiting.swap(proposals);
+    else
+        m_waiting.insert(m_waiting.end(), std::make_move_iterator(proposals.begin()),
+                         std::make_move_iterator(proposals.end()));
+    m_waitingBytes += bytes;
     const bool sleeping = std::exchange(m_sleeping, false);
     lock.unlock();
     if (sleeping)
         m_filled.notify_one();
-    return pause ? Accepted::Pause : Accepted::Yes;
 }
 
 std::vector<Proposal> CommitQueue::take(int timeoutMs, std::vector<Mailbox*>& wantsRoom)
@@ -39,7 +53,7 @@ std::vector<Proposal> CommitQueue::take(int timeoutMs, std::vector<Mailbox*>& wa
     m_filled.wait_for(lock, std::chrono::milliseconds(timeoutMs), ready);
     m_sleeping = false;
     m_woken = false;
-    m_bytes = 0;
+    m_bytes -= std::exchange(m_waitingBytes, 0);
     wantsRoom = std::exchange(m_paused, {});
     return std::exchange(m_waiting, {});
 }
@@ -60,12 +74,6 @@ void CommitQueue::close()
         m_closed = true;
     }
     m_filled.notify_one();
-}
-
-bool CommitQueue::closed() const
-{
-    std::lock_guard lock(m_mutex);
-    return m_closed;
 }
 
 } // namespace fluxion

@@ -2,6 +2,7 @@
 
 // Proposals on their way to the commit thread: bounded in bytes, taken all at once.
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -22,8 +23,10 @@ class CommitQueue {
     // `pauseBytes`: above it givers are told to pause; `maxBytes`: above it nothing is taken.
     CommitQueue(uint64_t pauseBytes, uint64_t maxBytes);
 
-    // Any thread.
-    Accepted push(Proposal proposal);
+    // Makes room for a proposal of so many bytes; with Accepted::No there is none. Any thread.
+    Accepted reserve(uint64_t bytes, Mailbox* mailbox);
+    // Takes proposals for which room was made, and leaves the vector without them. Any thread.
+    void push(std::vector<Proposal>& proposals, uint64_t bytes);
 
     // All that waits, in order, at most `timeoutMs` later; possibly nothing. `wantsRoom` is set to
     // the mailboxes that were told to pause. Commit thread.
@@ -33,18 +36,19 @@ class CommitQueue {
     void wake();
     // Nothing more is taken in; take() still yields what waits.
     void close();
-    bool closed() const;
+    bool closed() const { return m_closed; }
 
   private:
     const uint64_t m_pauseBytes;
     const uint64_t m_maxBytes;
-    mutable std::mutex m_mutex;
+    std::mutex m_mutex;
     std::condition_variable m_filled;
     std::vector<Proposal> m_waiting;
     std::vector<Mailbox*> m_paused;
-    uint64_t m_bytes = 0;
+    std::atomic<uint64_t> m_bytes = 0; // waiting, or reserved
+    uint64_t m_waitingBytes = 0;
     bool m_woken = false;
-    bool m_closed = false;
+    std::atomic<bool> m_closed = false;
     bool m_sleeping = false; // the commit thread; spares the others a needless notify
 };
 

@@ -83,7 +83,14 @@ Status Engine::stop()
 
 Accepted Engine::propose(Proposal proposal)
 {
-    return m_queue.push(std::move(proposal));
+    const uint64_t bytes = sizeOf(proposal.wish);
+    const Accepted accepted = m_queue.reserve(bytes, proposal.mailbox);
+    if (accepted != Accepted::No) {
+        std::vector<Proposal> one;
+        one.push_back(std::move(proposal));
+        m_queue.push(one, bytes);
+    }
+    return accepted;
 }
 
 void Engine::awaitSeq(uint64_t seq, Mailbox& mailbox, uint64_t ticket)
@@ -234,16 +241,21 @@ void Engine::maintenanceLoop()
     constexpr auto kTick = std::chrono::milliseconds(20);
     constexpr size_t kMaintainBudget = 16; // documents or pages between two looks at the rest
     constexpr uint64_t kWorthReturningBytes = 32 * 1024 * 1024;
+    constexpr int64_t kReturnIntervalUs = 1000000; // to look costs time, too
     bool merged = false;
+    int64_t returnedUs = 0;
     std::unique_lock lock(m_maintenanceMutex);
     while (!m_stopMaintenance) {
         lock.unlock();
         maintain();
         const bool more = m_store->maintain(kMaintainBudget);
         // Compressing chunks leaves holes all over the heap.
-        if (merged && !more)
+        merged |= more;
+        if (merged && !more && m_clock.steadyUs() - returnedUs >= kReturnIntervalUs) {
             returnFreeHeap(kWorthReturningBytes);
-        merged = more;
+            returnedUs = m_clock.steadyUs();
+            merged = false;
+        }
         lock.lock();
         if (!more)
             m_maintenanceWake.wait_for(lock, kTick, [this] { return m_stopMaintenance; });

@@ -51,6 +51,12 @@ class Engine {
 
     // Any thread. With Accepted::No the mailbox will not hear of it.
     Accepted propose(Proposal proposal);
+    // The same in two steps, for ProposalBatch: room for one, then several at once.
+    Accepted reserve(uint64_t bytes, Mailbox* mailbox) { return m_queue.reserve(bytes, mailbox); }
+    void propose(std::vector<Proposal>& proposals, uint64_t bytes)
+    {
+        m_queue.push(proposals, bytes);
+    }
 
     // Calls `mailbox.deliver` with the ticket once the views have reached `seq`; at once, from this
     // call, if they have. Any thread.

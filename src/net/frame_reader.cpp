@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <simdjson.h>
 
@@ -41,19 +42,19 @@ bool isCloseCode(int code)
 }
 
 // Eight bytes at a time: the mask repeats every four.
-void unmask(std::string& bytes, const unsigned char (&mask)[4])
+void unmask(char* bytes, size_t size, const unsigned char (&mask)[4])
 {
     uint64_t wide = 0;
     std::memcpy(&wide, mask, 4);
     wide |= wide << 32;
     size_t i = 0;
-    for (; i + 8 <= bytes.size(); i += 8) {
+    for (; i + 8 <= size; i += 8) {
         uint64_t word = 0;
-        std::memcpy(&word, bytes.data() + i, 8);
+        std::memcpy(&word, bytes + i, 8);
         word ^= wide;
-        std::memcpy(bytes.data() + i, &word, 8);
+        std::memcpy(bytes + i, &word, 8);
     }
-    for (; i < bytes.size(); ++i)
+    for (; i < size; ++i)
         bytes[i] = static_cast<char>(static_cast<unsigned char>(bytes[i]) ^ mask[i % 4]);
 }
 
@@ -68,6 +69,7 @@ void FrameReader::feed(std::string_view bytes)
     else if (m_at > 0)
         m_in.erase(0, m_at);
     m_at = 0;
+    m_joined.clear();
     m_in.append(bytes);
 }
 
@@ -77,13 +79,12 @@ FrameReader::Event FrameReader::next()
     while (!m_ended && readHead(head)) {
         if (m_fault.kind == Kind::Broken) {
             m_ended = true;
-            return std::move(m_fault);
+            return m_fault;
         }
         if (m_in.size() - m_at - head.bytes < head.payloadBytes)
             return {};
-        std::string payload = takePayload(head);
-        Event event = isControl(head.opcode) ? control(head, std::move(payload))
-                                             : data(head, std::move(payload));
+        const std::string_view payload = takePayload(head);
+        const Event event = isControl(head.opcode) ? control(head, payload) : data(head, payload);
         if (event.kind == Kind::Close || event.kind == Kind::Broken)
             m_ended = true;
         if (event.kind != Kind::NeedMore)
@@ -143,20 +144,20 @@ void FrameReader::checkHead(const Head& head, bool masked)
             broken(kTooBig, "a message may have " + std::to_string(m_maxMessageBytes) + " bytes");
 }
 
-std::string FrameReader::takePayload(const Head& head)
+std::string_view FrameReader::takePayload(const Head& head)
 {
-    std::string payload = m_in.substr(m_at + head.bytes, head.payloadBytes);
-    unmask(payload, head.mask);
+    char* const payload = m_in.data() + m_at + head.bytes;
+    unmask(payload, head.payloadBytes, head.mask);
     m_at += head.bytes + head.payloadBytes;
-    return payload;
+    return {payload, head.payloadBytes};
 }
 
-FrameReader::Event FrameReader::control(const Head& head, std::string payload)
+FrameReader::Event FrameReader::control(const Head& head, std::string_view payload)
 {
     if (head.opcode == kPing)
-        return {Kind::Ping, {}, std::move(payload), 0};
+        return {Kind::Ping, {}, payload, 0};
     if (head.opcode == kPong)
-        return {Kind::Pong, {}, std::move(payload), 0};
+        return {Kind::Pong, {}, payload, 0};
     if (payload.empty())
         return {Kind::Close, {}, {}, kCloseWithoutCode};
     if (payload.size() < 2)
@@ -165,32 +166,35 @@ FrameReader::Event FrameReader::control(const Head& head, std::string payload)
         static_cast<unsigned char>(payload[0]) << 8 | static_cast<unsigned char>(payload[1]);
     if (!isCloseCode(code))
         return broken(kProtocolError, "a close code that must not be sent");
-    if (!isUtf8(std::string_view(payload).substr(2)))
+    if (!isUtf8(payload.substr(2)))
         return broken(kNotUtf8, "the close reason is not UTF-8");
     return {Kind::Close, {}, payload.substr(2), code};
 }
 
-FrameReader::Event FrameReader::data(const Head& head, std::string payload)
+FrameReader::Event FrameReader::data(const Head& head, std::string_view payload)
 {
-    if (m_messageOpcode == 0) {
+    const bool first = m_messageOpcode == 0;
+    if (first)
         m_messageOpcode = head.opcode;
-        m_message = std::move(payload);
-    } else {
+    if (!head.last || !first)
         m_message += payload;
-    }
     if (!head.last)
         return {};
     const FrameKind kind = m_messageOpcode == kText ? FrameKind::Text : FrameKind::Binary;
     m_messageOpcode = 0;
-    std::string message = std::exchange(m_message, {});
-    if (kind == FrameKind::Text && !isUtf8(message))
+    if (!first) {
+        m_joined = std::exchange(m_message, {});
+        payload = m_joined;
+    }
+    if (kind == FrameKind::Text && !isUtf8(payload))
         return broken(kNotUtf8, "a text message is not UTF-8");
-    return {Kind::Message, kind, std::move(message), 0};
+    return {Kind::Message, kind, payload, 0};
 }
 
 FrameReader::Event FrameReader::broken(int closeCode, std::string why)
 {
-    return {Kind::Broken, {}, std::move(why), closeCode};
+    m_why = std::move(why);
+    return {Kind::Broken, {}, m_why, closeCode};
 }
 
 } // namespace fluxion

@@ -28,7 +28,7 @@ class FrameReader {
     struct Event {
         Kind kind = Kind::NeedMore;
         FrameKind frameKind = FrameKind::Text;
-        std::string bytes{};
+        std::string_view bytes{}; // until the next call of feed() or next()
         int closeCode = 0;
     };
 
@@ -55,15 +55,17 @@ class FrameReader {
     // False: not all of it has come. A fault is left in m_fault.
     bool readHead(Head& head);
     void checkHead(const Head& head, bool masked);
-    Event control(const Head& head, std::string payload);
-    Event data(const Head& head, std::string payload);
+    Event control(const Head& head, std::string_view payload);
+    Event data(const Head& head, std::string_view payload);
     Event broken(int closeCode, std::string why);
-    std::string takePayload(const Head& head);
+    std::string_view takePayload(const Head& head);
 
     const uint64_t m_maxMessageBytes;
     std::string m_in;
     size_t m_at = 0;              // consumed of m_in
     std::string m_message;        // fragments so far
+    std::string m_joined;         // the message that was handed out, if it came in fragments
+    std::string m_why;            // of a fault
     unsigned m_messageOpcode = 0; // 0: no message is open
     Event m_fault;
     bool m_ended = false;

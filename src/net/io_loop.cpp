@@ -16,13 +16,22 @@ namespace fluxion {
 namespace {
 
 constexpr int kTickMs = 500;
+constexpr size_t kReadBufferBytes = 64 * 1024;
 
 } // namespace
 
-IoLoop::IoLoop(NetShared& shared) : m_shared(shared)
+IoLoop::IoLoop(NetShared& shared)
+    : m_shared(shared), m_reader(shared.service.limits.request), m_proposals(shared.service.engine),
+      m_readBuffer(kReadBufferBytes)
 {
-    m_thread.setEventDispatcher(new EpollDispatcher);
+    auto* const dispatcher = new EpollDispatcher;
+    m_thread.setEventDispatcher(dispatcher);
     moveToThread(&m_thread);
+    // At the start of a turn for what the one before has left, and before a wait for what posted
+    // events have.
+    connect(dispatcher, &EpollDispatcher::awake, this, &IoLoop::endTurn, Qt::DirectConnection);
+    connect(dispatcher, &EpollDispatcher::aboutToBlock, this, &IoLoop::endTurn,
+            Qt::DirectConnection);
     // What has timers must go on its own thread; `finished` is emitted there.
     connect(
         &m_thread, &QThread::finished, this, [this] { m_ticker.reset(); }, Qt::DirectConnection);
@@ -74,18 +83,18 @@ void IoLoop::onAdopt(qintptr descriptor)
     m_newcomers[id] = new Newcomer(*this, id, socket);
 }
 
-void IoLoop::welcome(Newcomer& newcomer, QTcpSocket* socket, const Access& access,
-                     std::optional<std::string> name)
+void IoLoop::welcome(Newcomer& newcomer, std::unique_ptr<QTcpSocket> socket, const Access& access,
+                     std::optional<std::string> name, std::string_view handshake)
 {
     const uint64_t id = newcomer.id();
     m_newcomers.erase(id);
     newcomer.deleteLater();
-    auto* const client = new WebSocketClient(*this, id, socket, access);
-    m_clients[id] = client;
     service().connections.add({id, socket->peerAddress().toString().toStdString(),
                                service().clock.steadyUs(), std::move(name)});
+    auto* const client = new WebSocketClient(*this, id, std::move(socket), access);
+    m_clients[id] = client;
+    client->start(handshake);
     // The key may have gone between the check and the entry into our list.
-    client->start();
     if (access.revoked())
         client->close(kCloseKeyRemoved, "the API key was removed");
 }
@@ -143,6 +152,16 @@ void IoLoop::keysChanged()
         m_keysChanged = true;
     }
     post();
+}
+
+// What the turn has gathered leaves together: proposals to the commit thread, bytes to clients.
+void IoLoop::endTurn()
+{
+    m_proposals.flush();
+    m_flushes.flush();
+    // A client that took all it was sent is given more: that must not wait for an event.
+    if (!m_flushes.empty())
+        m_thread.eventDispatcher()->wakeUp();
 }
 
 // One event, however much comes before it is looked at.

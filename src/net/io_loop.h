@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -16,6 +17,8 @@
 
 #include "api/service.h"
 #include "base/log_sink.h"
+#include "engine/proposal_batch.h"
+#include "net/flush_queue.h"
 #include "net/net_limits.h"
 #include "net/newcomer.h"
 #include "net/reply_budget.h"
@@ -66,9 +69,13 @@ class IoLoop : public QObject, public Mailbox {
     RequestReader& reader() { return m_reader; }
     bool stopping() const { return m_shared.stopping; }
     void note(std::string_view line) const { m_shared.sink(LogLevel::Warning, line); }
-    // Makes a client of a newcomer whose handshake was answered.
-    void welcome(Newcomer& newcomer, QTcpSocket* socket, const Access& access,
-                 std::optional<std::string> name);
+    ProposalBatch& proposals() { return m_proposals; }
+    FlushQueue& flushQueue() { return m_flushes; }
+    // Room to read into, until the next turn.
+    std::span<char> readBuffer() { return m_readBuffer; }
+    // Makes a client of a newcomer; `handshake` is the first that it is sent.
+    void welcome(Newcomer& newcomer, std::unique_ptr<QTcpSocket> socket, const Access& access,
+                 std::optional<std::string> name, std::string_view handshake);
     void forget(Newcomer& newcomer);
     void forget(WebSocketClient& client);
     // Calls back after a turn of the event loop, unless the client is gone by then.
@@ -79,6 +86,7 @@ class IoLoop : public QObject, public Mailbox {
     void onMail();
     void onStop(int64_t timeoutUs);
     void tick();
+    void endTurn();
     void endIfEmpty();
     void post();
     std::vector<WebSocketClient*> clients() const;
@@ -88,6 +96,9 @@ class IoLoop : public QObject, public Mailbox {
     QThread m_thread;
     std::unique_ptr<QTimer> m_ticker;
     RequestReader m_reader;
+    ProposalBatch m_proposals;
+    FlushQueue m_flushes;
+    std::vector<char> m_readBuffer;
     std::unordered_map<uint64_t, Newcomer*> m_newcomers;
     std::unordered_map<uint64_t, WebSocketClient*> m_clients;
     int64_t m_stopUs = 0; // when to end whatever is left; 0: not stopping

@@ -1,6 +1,7 @@
 #include "net/newcomer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <QCryptographicHash>
 
@@ -144,12 +145,11 @@ void Newcomer::upgrade(const HttpHead& head)
         return answer(reply);
     const std::string reply = switchingProtocols(head);
     m_socket->skip(static_cast<qint64>(head.bytes)); // what is behind it are frames
-    m_socket->write(reply.data(), static_cast<qint64>(reply.size()));
-    QTcpSocket* const socket = m_socket;
-    m_socket = nullptr;
+    const std::optional<std::string> name = shownName(head);
+    std::unique_ptr<QTcpSocket> socket(std::exchange(m_socket, nullptr));
     socket->disconnect(this);
     socket->setParent(nullptr);
-    m_loop.welcome(*this, socket, *access, shownName(head));
+    m_loop.welcome(*this, std::move(socket), *access, name, reply);
 }
 
 void Newcomer::answer(const std::string& reply)

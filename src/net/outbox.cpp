@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <QSslSocket>
-
 namespace fluxion {
 
 namespace {
@@ -36,15 +34,6 @@ Outbox::~Outbox()
 {
     if (m_hasBudget)
         m_budget.giveBack(kShareBytes);
-}
-
-uint64_t Outbox::unsentBytes() const
-{
-    auto bytes = m_socket.bytesToWrite();
-    // Under TLS the plain side says 0 while the encrypted side queues.
-    if (const auto* tls = qobject_cast<const QSslSocket*>(&m_socket))
-        bytes += tls->encryptedBytesToWrite();
-    return static_cast<uint64_t>(bytes);
 }
 
 void Outbox::add(FrameKind kind, std::string message)
@@ -152,20 +141,19 @@ void Outbox::writeFrame(FrameKind kind, std::string_view payload, bool last)
 // RFC 6455 section 5.2; a server does not mask.
 void Outbox::write(unsigned char first, std::string_view payload)
 {
-    std::string frame;
-    frame.reserve(payload.size() + 10);
-    frame.push_back(static_cast<char>(first));
+    char head[10] = {static_cast<char>(first)};
+    size_t headBytes = 2;
     const uint64_t size = payload.size();
     if (size < 126) {
-        frame.push_back(static_cast<char>(size));
+        head[1] = static_cast<char>(size);
     } else {
         const int bytes = size <= 0xffff ? 2 : 8;
-        frame.push_back(static_cast<char>(bytes == 2 ? 126 : 127));
+        head[1] = static_cast<char>(bytes == 2 ? 126 : 127);
         for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
-            frame.push_back(static_cast<char>((size >> shift) & 0xff));
+            head[headBytes++] = static_cast<char>((size >> shift) & 0xff);
     }
-    frame.append(payload);
-    m_socket.write(frame.data(), static_cast<qint64>(frame.size()));
+    m_transport.write({head, headBytes});
+    m_transport.write(payload);
 }
 
 } // namespace fluxion

@@ -1,8 +1,7 @@
 #pragma once
 
-// Messages on their way to one client, in order, as WebSocket frames written straight to the
-// socket: no copy to UTF-16, and large ones in fragments, made only as fast as the client takes
-// them.
+// Messages on their way to one client, in order, as WebSocket frames; large ones in fragments, made
+// only as fast as the client takes them.
 
 #include <cstdint>
 #include <deque>
@@ -10,20 +9,19 @@
 #include <string>
 #include <variant>
 
-#include <QTcpSocket>
-
 #include "api/client_link.h"
 #include "net/reply_budget.h"
+#include "net/transport.h"
 
 namespace fluxion {
 
 constexpr uint64_t kFragmentBytes = 1024 * 1024;   // a larger message leaves in fragments
-constexpr uint64_t kWriteAheadBytes = 1024 * 1024; // handed to the socket, not yet taken
+constexpr uint64_t kWriteAheadBytes = 1024 * 1024; // handed on, not yet taken by the client
 
-// I/O thread. The socket outlives it.
+// I/O thread. The transport outlives it.
 class Outbox {
   public:
-    Outbox(QTcpSocket& socket, ReplyBudget& budget) : m_socket(socket), m_budget(budget) {}
+    Outbox(Transport& transport, ReplyBudget& budget) : m_transport(transport), m_budget(budget) {}
     ~Outbox();
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
@@ -38,7 +36,7 @@ class Outbox {
     void sendClose(int code, std::string_view reason);
 
     enum class Pumped {
-        Waiting, // for the socket, or for messages
+        Waiting, // for the client, or for messages
         Again,   // there is more to make: call again after a turn of the event loop
         Later    // other replies hold all the memory there is: call again in a while
     };
@@ -47,9 +45,9 @@ class Outbox {
 
     // Messages of which a part is still here.
     size_t messages() const { return m_items.size(); }
-    // Bytes queued here or in the socket.
+    // Bytes queued here or in the transport.
     uint64_t pendingBytes() const { return m_queuedBytes + unsentBytes(); }
-    uint64_t unsentBytes() const;
+    uint64_t unsentBytes() const { return m_transport.unsentBytes(); }
 
   private:
     struct Item {
@@ -63,7 +61,7 @@ class Outbox {
     void write(unsigned char first, std::string_view payload);
     void finishFront();
 
-    QTcpSocket& m_socket;
+    Transport& m_transport;
     ReplyBudget& m_budget;
     std::deque<Item> m_items;
     uint64_t m_queuedBytes = 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <QSslSocket>
 #include <QTimer>
 
 #include "net/io_loop.h"
@@ -15,8 +14,8 @@ namespace {
 constexpr uint64_t kPauseBytes = 2 * 1024 * 1024;
 // So do more messages than this: a reply that is yet to be made has no bytes, but holds its data.
 constexpr size_t kPauseMessages = 64;
-// What the socket takes off the kernel when nobody reads; the kernel then stops the client.
-constexpr qint64 kReadBufferBytes = 64 * 1024;
+// Of the loop's buffer, before others have their turn.
+constexpr int kReadsPerTurn = 4;
 constexpr int kBudgetRetryMs = 20;
 // Without a byte taken for so long, a client with too much waiting is taken for one that does not
 // read.
@@ -27,29 +26,21 @@ constexpr int64_t kQuietUs = 1000000;
 
 } // namespace
 
-WebSocketClient::WebSocketClient(IoLoop& loop, uint64_t id, QTcpSocket* socket,
+WebSocketClient::WebSocketClient(IoLoop& loop, uint64_t id, std::unique_ptr<QTcpSocket> socket,
                                  const Access& access)
-    : m_loop(loop), m_id(id), m_socket(socket), m_reader(loop.limits().maxMessageBytes)
+    : m_loop(loop), m_id(id),
+      m_transport(Transport::of(std::move(socket), *this, loop.flushQueue())),
+      m_reader(loop.limits().maxMessageBytes)
 {
     m_heardUs = m_pingedUs = m_progressUs = loop.service().clock.steadyUs();
-    socket->setParent(this);
-    socket->setReadBufferSize(kReadBufferBytes);
-    m_outbox = std::make_unique<Outbox>(*socket, loop.replyBudget());
-    m_session = std::make_unique<Session>(loop.service(), access, id, loop, loop.reader(), *this);
-    connect(socket, &QTcpSocket::readyRead, this, &WebSocketClient::onReadable);
-    connect(socket, &QTcpSocket::disconnected, this, &WebSocketClient::leave);
-    connect(socket, &QTcpSocket::bytesWritten, this, &WebSocketClient::onProgress);
-    if (auto* tls = qobject_cast<QSslSocket*>(socket))
-        connect(tls, &QSslSocket::encryptedBytesWritten, this, &WebSocketClient::onProgress);
+    m_outbox = std::make_unique<Outbox>(*m_transport, loop.replyBudget());
+    m_session = std::make_unique<Session>(loop.service(), access, id, loop, loop.proposals(),
+                                          loop.reader(), *this);
 }
 
-WebSocketClient::~WebSocketClient()
+void WebSocketClient::start(std::string_view handshake)
 {
-    m_socket->disconnect(this);
-}
-
-void WebSocketClient::start()
-{
+    m_transport->write(handshake);
     m_session->sendReady();
     onReadable(); // what came behind the handshake
 }
@@ -58,10 +49,15 @@ void WebSocketClient::onReadable()
 {
     m_heardUs = m_loop.service().clock.steadyUs();
     readFrames(); // those that came before a pause
-    while (!m_paused && !m_gone && m_socket->bytesAvailable() > 0) {
-        const QByteArray bytes = m_socket->read(kReadBufferBytes);
-        m_reader.feed({bytes.constData(), static_cast<size_t>(bytes.size())});
+    const std::span<char> buffer = m_loop.readBuffer();
+    for (int i = 0; !m_paused && !m_gone; ++i) {
+        if (i == kReadsPerTurn)
+            return soon(&WebSocketClient::onReadable);
+        const size_t bytes = m_transport->read(buffer.data(), buffer.size());
+        m_reader.feed({buffer.data(), bytes});
         readFrames();
+        if (bytes < buffer.size())
+            return;
     }
 }
 
@@ -69,19 +65,19 @@ void WebSocketClient::onReadable()
 void WebSocketClient::readFrames()
 {
     while (!m_paused && !m_gone) {
-        FrameReader::Event event = m_reader.next();
+        const FrameReader::Event event = m_reader.next();
         if (event.kind == FrameReader::Kind::NeedMore)
             return;
-        on(std::move(event));
+        on(event);
     }
 }
 
-void WebSocketClient::on(FrameReader::Event event)
+void WebSocketClient::on(const FrameReader::Event& event)
 {
     switch (event.kind) {
     case FrameReader::Kind::Message:
         if (listens())
-            m_session->receive(event.frameKind, std::move(event.bytes));
+            m_session->receive(event.frameKind, event.bytes);
         break;
     case FrameReader::Kind::Ping:
         if (m_closingUs == 0 && !overfull()) {
@@ -94,14 +90,14 @@ void WebSocketClient::on(FrameReader::Event event)
         // back.
         m_peerClosedUs = m_heardUs;
         if (m_closingUs != 0)
-            m_socket->disconnectFromHost();
+            m_transport->closeWhenSent();
         else
             closeWhenDone(event.closeCode == kCloseWithoutCode ? kCloseNormal : event.closeCode,
                           {});
         break;
     case FrameReader::Kind::Broken:
         m_broken = true;
-        close(event.closeCode, event.bytes);
+        close(event.closeCode, std::string(event.bytes));
         break;
     case FrameReader::Kind::Pong:
     case FrameReader::Kind::NeedMore:
@@ -178,6 +174,7 @@ void WebSocketClient::updatePause()
     if (pause == m_paused)
         return;
     m_paused = pause;
+    m_transport->setReading(!pause);
     m_heardUs = m_loop.service().clock.steadyUs();
     if (!pause)
         soon(&WebSocketClient::onReadable);
@@ -195,7 +192,7 @@ void WebSocketClient::offerRoom()
         m_session->roomToSend();
 }
 
-void WebSocketClient::onProgress()
+void WebSocketClient::onSent()
 {
     m_progressUs = m_loop.service().clock.steadyUs();
     pump();
@@ -208,9 +205,10 @@ void WebSocketClient::close(int code, const std::string& reason)
     m_closingUs = m_loop.service().clock.steadyUs();
     m_outbox->sendClose(code, reason);
     if (m_peerClosedUs != 0)
-        m_socket->disconnectFromHost();
+        m_transport->closeWhenSent();
     // The client's answer has to come in.
     m_paused = false;
+    m_transport->setReading(true);
     soon(&WebSocketClient::onReadable);
 }
 
@@ -230,7 +228,7 @@ void WebSocketClient::closeIfDone()
 
 void WebSocketClient::abort()
 {
-    m_socket->abort();
+    m_transport->abort();
     leave();
 }
 

@@ -8,25 +8,25 @@
 #include <string>
 
 #include <QObject>
-#include <QTcpSocket>
 
 #include "api/session.h"
 #include "net/frame_reader.h"
 #include "net/outbox.h"
+#include "net/transport.h"
 
 namespace fluxion {
 
 class IoLoop;
 
 // I/O thread.
-class WebSocketClient : public QObject, public ClientLink {
+class WebSocketClient : public QObject, public ClientLink, private Transport::Listener {
     Q_OBJECT
   public:
-    // Takes the socket, on which the handshake was answered. start() then greets the client.
-    WebSocketClient(IoLoop& loop, uint64_t id, QTcpSocket* socket, const Access& access);
-    ~WebSocketClient() override;
+    WebSocketClient(IoLoop& loop, uint64_t id, std::unique_ptr<QTcpSocket> socket,
+                    const Access& access);
 
-    void start();
+    // Answers the handshake and greets the client.
+    void start(std::string_view handshake);
     uint64_t id() const { return m_id; }
     Session& session() { return *m_session; }
     void tick(int64_t nowUs);
@@ -41,10 +41,11 @@ class WebSocketClient : public QObject, public ClientLink {
     void close(int code, const std::string& reason) override;
 
   private:
-    void onReadable();
+    void onReadable() override;
+    void onSent() override;
+    void onClosed() override { leave(); }
     void readFrames();
-    void on(FrameReader::Event event);
-    void onProgress();
+    void on(const FrameReader::Event& event);
     void pump();
     bool overfull();
     void updatePause();
@@ -56,7 +57,7 @@ class WebSocketClient : public QObject, public ClientLink {
 
     IoLoop& m_loop;
     const uint64_t m_id;
-    QTcpSocket* m_socket; // a child
+    std::unique_ptr<Transport> m_transport;
     FrameReader m_reader;
     std::unique_ptr<Outbox> m_outbox;
     std::unique_ptr<Session> m_session;

@@ -122,6 +122,12 @@ Status checkShape(PayloadShape shape, JsonValue value)
 Envelope RequestReader::readEnvelope(std::string_view message)
 {
     Envelope envelope;
+    if (const InsertMessage* insert = m_insert.read(message)) {
+        envelope.id = insert->id;
+        envelope.insert = &insert->request;
+        envelope.command = &commandSpec(CommandType::Ins);
+        return envelope;
+    }
     const auto parsed = m_outer.parse(message);
     if (!parsed) {
         envelope.status = parsed.error();
@@ -155,6 +161,10 @@ Result<Payload> RequestReader::readPayload(const Envelope& envelope)
 {
     const PayloadShape shape = envelope.command->shape;
     Payload payload;
+    if (envelope.insert) {
+        payload.insert = envelope.insert;
+        return payload;
+    }
     payload.value = envelope.data;
     const bool nothing =
         shape == PayloadShape::None && envelope.data.isString() && envelope.data.text().empty();
@@ -179,6 +189,7 @@ Result<Payload> RequestReader::readPayload(const Envelope& envelope)
 
 void RequestReader::trim()
 {
+    m_insert.trim();
     m_outer.trim();
     m_inner.trim();
 }

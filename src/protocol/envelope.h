@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "protocol/command_table.h"
+#include "protocol/insert_reader.h"
 #include "protocol/position.h"
 
 namespace fluxion {
@@ -19,6 +20,8 @@ struct Envelope {
     std::optional<std::string_view> id;
     // Never null when `status` is ok.
     const CommandSpec* command = nullptr;
+    // Of an `ins` that was read in one pass; `data` is absent then.
+    const InsertRequest* insert = nullptr;
     // As they stand in the envelope, absent if they do not.
     JsonValue data;
     JsonValue minSeq;
@@ -27,6 +30,8 @@ struct Envelope {
 };
 
 struct Payload {
+    // As in the envelope. Then there is no `value`.
+    const InsertRequest* insert = nullptr;
     // An object or an array as the type's shape says; absent or an object for PayloadShape::None.
     // Lives as long as the envelope.
     JsonValue value;
@@ -37,6 +42,8 @@ struct Payload {
 // Reads one message at a time; its buffers are reused. One per thread.
 class RequestReader {
   public:
+    explicit RequestReader(const RequestLimits& limits = {}) : m_insert(limits.maxNameBytes) {}
+
     // Never fails as a whole: see Envelope::status. `message` may be gone afterwards.
     Envelope readEnvelope(std::string_view message);
 
@@ -50,6 +57,7 @@ class RequestReader {
     void trim();
 
   private:
+    InsertReader m_insert;
     JsonReader m_outer;
     JsonReader m_inner;
 };

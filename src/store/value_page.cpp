@@ -114,6 +114,8 @@ size_t ValuePage::find(uint64_t hash, std::string_view key) const
         if (!at)
             break;
         const auto index = static_cast<size_t>(at - begin);
+        if (m_moreTags[index] != static_cast<uint8_t>(hash >> 8))
+            continue;
         const Header h = headerAt(index);
         if (std::string_view(h.bytes, h.keyBytes) == key)
             return index;
@@ -121,9 +123,8 @@ size_t ValuePage::find(uint64_t hash, std::string_view key) const
     return kNone;
 }
 
-ValueItem ValuePage::at(size_t index) const
+ValueItem ValuePage::itemOf(const Header& h)
 {
-    const Header h = headerAt(index);
     return {{h.bytes, h.keyBytes},
             {h.bytes + h.keyBytes, h.valueBytes},
             h.version,
@@ -132,12 +133,17 @@ ValueItem ValuePage::at(size_t index) const
             (h.flags & kTombstone) != 0};
 }
 
-Ref<const ValueBlob> ValuePage::blobAt(size_t index) const
+ValueItem ValuePage::at(size_t index) const
+{
+    return itemOf(headerAt(index));
+}
+
+ValueItem ValuePage::at(size_t index, Ref<const ValueBlob>& blob) const
 {
     const Header h = headerAt(index);
-    if ((h.flags & kBlob) == 0)
-        return {};
-    return Ref<const ValueBlob>(m_blobs[h.blobIndex].get());
+    blob = (h.flags & kBlob) == 0 ? Ref<const ValueBlob>()
+                                  : Ref<const ValueBlob>(m_blobs[h.blobIndex].get());
+    return itemOf(h);
 }
 
 Ref<ValueBlob> ValuePage::makeBlob(std::string_view key, std::string_view value)
@@ -153,8 +159,10 @@ Ref<ValueBlob> ValuePage::makeBlob(std::string_view key, std::string_view value)
 void ValuePage::insert(uint64_t hash, const ValueItem& item, Ref<ValueBlob> blob)
 {
     reserveStep(m_tags);
+    reserveStep(m_moreTags);
     reserveStep(m_offsets);
     m_tags.push_back(static_cast<uint8_t>(hash));
+    m_moreTags.push_back(static_cast<uint8_t>(hash >> 8));
     m_offsets.push_back(kDead);
     appendEntry(m_offsets.size() - 1, item, std::move(blob));
 }
@@ -253,6 +261,7 @@ size_t ValuePage::dropAll(uint64_t seq)
     ValuePage next;
     size_t dropped = 0;
     next.m_tags = m_tags;
+    next.m_moreTags = m_moreTags;
     next.m_offsets.assign(m_offsets.size(), kDead);
     for (size_t i = 0; i < m_offsets.size(); ++i) {
         ValueItem item = at(i);
@@ -281,6 +290,7 @@ ValuePage ValuePage::splitOff(unsigned bit)
     }
     for (size_t s = 0; s < 2; ++s) {
         halves[s].m_tags.reserve(items[s] + kIndexStep);
+        halves[s].m_moreTags.reserve(items[s] + kIndexStep);
         halves[s].m_offsets.reserve(items[s] + kIndexStep);
         halves[s].m_arena.reserve(bytes[s] + bytes[s] / 8 + kMaxHeaderBytes);
     }
@@ -288,6 +298,7 @@ ValuePage ValuePage::splitOff(unsigned bit)
         ValuePage& half = halves[side[i]];
         const Header h = headerAt(i);
         half.m_tags.push_back(m_tags[i]);
+        half.m_moreTags.push_back(m_moreTags[i]);
         half.m_offsets.push_back(static_cast<uint32_t>(half.m_arena.size()));
         if ((h.flags & kBlob) != 0) {
             char header[kMaxHeaderBytes];
@@ -306,8 +317,8 @@ ValuePage ValuePage::splitOff(unsigned bit)
 
 size_t ValuePage::memoryBytes() const
 {
-    return m_tags.capacity() + m_offsets.capacity() * sizeof(uint32_t) + m_arena.capacity() +
-           m_blobs.capacity() * sizeof(Ref<ValueBlob>) + m_blobBytes;
+    return m_tags.capacity() + m_moreTags.capacity() + m_offsets.capacity() * sizeof(uint32_t) +
+           m_arena.capacity() + m_blobs.capacity() * sizeof(Ref<ValueBlob>) + m_blobBytes;
 }
 
 } // namespace fluxion

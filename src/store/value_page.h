@@ -1,6 +1,6 @@
 #pragma once
 
-// One page of a table of keys, kept small: a byte of hash and an offset per item, and one arena
+// One page of a table of keys, kept small: two bytes of hash and an offset per item, and one arena
 // with the items themselves. An item larger than kInlineItemBytes stands in a blob of its own that
 // copies of the page share, so that copying a page stays cheap.
 
@@ -43,8 +43,8 @@ class ValuePage {
     // The place of the key, or kNone. `hash` is hashOf(key), here and below.
     size_t find(uint64_t hash, std::string_view key) const;
     ValueItem at(size_t index) const;
-    // The blob that at(index).value points into; null for an inline item.
-    Ref<const ValueBlob> blobAt(size_t index) const;
+    // The same, and the blob that its value points into; null for an inline item.
+    ValueItem at(size_t index, Ref<const ValueBlob>& blob) const;
 
     // The blob that an item with this key and value needs; null if it goes inline. Filled apart
     // from the page, so that a large copy need not be made under a lock.
@@ -64,13 +64,18 @@ class ValuePage {
     struct Header;
 
     Header headerAt(size_t index) const;
+    static ValueItem itemOf(const Header& header);
     void appendEntry(size_t index, const ValueItem& item, Ref<ValueBlob> blob);
     bool isMostlyLive() const;
     void makeRoom(size_t bytes);
     void compact(size_t extraBytes);
     void release(const Header& header);
 
-    std::vector<uint8_t> m_tags; // low byte of the hash: the directory uses the high bits
+    // Two low bytes of the hash (the directory uses the high bits), apart so that a search runs
+    // over the first ones only. With one, every other search would look at an item that it is not,
+    // and that costs a cache miss.
+    std::vector<uint8_t> m_tags;
+    std::vector<uint8_t> m_moreTags;
     std::vector<uint32_t> m_offsets;
     std::vector<char> m_arena;
     std::vector<Ref<ValueBlob>> m_blobs; // null: free until the next compaction

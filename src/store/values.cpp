@@ -19,8 +19,7 @@ KeyState Values::get(std::string_view key, Ref<const ValueBlob>& blob) const
         state.version = m_versionFloor;
         return state;
     }
-    const ValueItem item = page.at(index);
-    blob = page.blobAt(index);
+    const ValueItem item = page.at(index, blob);
     if (!blob)
         state.value = item.value;
     state.found = !item.tombstone;

@@ -32,7 +32,7 @@ std::string frame(unsigned first, std::string payload, const std::string& mask =
 QByteArray told(const FrameReader::Event& event)
 {
     using Kind = FrameReader::Kind;
-    const QByteArray bytes = QByteArray::fromStdString(event.bytes);
+    const QByteArray bytes(event.bytes.data(), static_cast<qsizetype>(event.bytes.size()));
     const QByteArray code = QByteArray::number(event.closeCode);
     switch (event.kind) {
     case Kind::NeedMore:

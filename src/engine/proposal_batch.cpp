@@ -1,0 +1,26 @@
+#include "engine/proposal_batch.h"
+
+#include <utility>
+
+namespace fluxion {
+
+Accepted ProposalBatch::add(Proposal proposal)
+{
+    const uint64_t bytes = sizeOf(proposal.wish);
+    const Accepted accepted = m_engine.reserve(bytes, proposal.mailbox);
+    if (accepted != Accepted::No) {
+        m_bytes += bytes;
+        m_proposals.push_back(std::move(proposal));
+    }
+    return accepted;
+}
+
+void ProposalBatch::flush()
+{
+    if (m_proposals.empty())
+        return;
+    m_engine.propose(m_proposals, std::exchange(m_bytes, 0));
+    m_proposals.clear();
+}
+
+} // namespace fluxion
