@@ -76,13 +76,4 @@ std::string errorReply(std::optional<std::string_view> id, const Error& error)
     return out;
 }
 
-void appendDoneReply(std::string& out, std::optional<std::string_view> id,
-                     std::optional<uint64_t> seq)
-{
-    ReplyWriter reply(out, id);
-    if (seq)
-        reply.unsignedInteger("seq", *seq);
-    reply.end();
-}
-
 } // namespace fluxion

@@ -36,8 +36,5 @@ class ReplyWriter {
 // {"id":...,"error":"...","code":"..."}
 void appendErrorReply(std::string& out, std::optional<std::string_view> id, const Error& error);
 std::string errorReply(std::optional<std::string_view> id, const Error& error);
-// {"id":...}, with `seq` when given.
-void appendDoneReply(std::string& out, std::optional<std::string_view> id,
-                     std::optional<uint64_t> seq = std::nullopt);
 
 } // namespace fluxion

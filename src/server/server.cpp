@@ -1,8 +1,12 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <QCoreApplication>
 
@@ -104,9 +108,22 @@ Result<NetLimits> netLimits(const Settings& s, const LogSink& sink)
     return l;
 }
 
-Error asUsage(const Error& error)
+// Whether what stands there is another user's, who lets us not use it.
+bool isClosedToUs(const std::string& path, int access)
 {
-    return {Code::Usage, "data: " + error.text};
+    struct stat found {};
+    return ::stat(path.c_str(), &found) == 0 && found.st_uid != ::geteuid() &&
+           ::faccessat(AT_FDCWD, path.c_str(), access, AT_EACCESS) != 0 && errno == EACCES;
+}
+
+// In a container the folder is often one of the host's, and not of the image's user.
+Error asUsage(const Error& error, const std::string& data)
+{
+    std::string text = "data: " + error.text;
+    if (isClosedToUs(data, R_OK | W_OK | X_OK) ||
+        isClosedToUs(data + "/" + kLockFileName, R_OK | W_OK))
+        text += "; in a container, run with --user \"$(id -u):$(id -g)\"";
+    return {Code::Usage, std::move(text)};
 }
 
 } // namespace
@@ -128,11 +145,11 @@ Status serve(const Settings& settings, LogSink sink)
     if (!settings.data.empty()) {
         auto opened = openDirectory(settings.data);
         if (!opened)
-            return asUsage(opened.error());
+            return asUsage(opened.error(), settings.data);
         directory = std::move(opened.value());
         auto locked = lockDirectory(settings.data);
         if (!locked)
-            return asUsage(locked.error());
+            return asUsage(locked.error(), settings.data);
         lock = std::move(locked.value());
     } else {
         sink(LogLevel::Warning, "no data folder (--data): everything is in memory only and gone "

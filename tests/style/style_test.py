@@ -35,8 +35,10 @@ FILE_EXCEPTIONS = (
 )
 
 CODE = (".h", ".cpp")
-SCRIPTS = (".py", ".sh", ".pro", ".pri")
-SKIPPED_FOLDERS = {".git", "build", "tmp_data", "node_modules", "__pycache__", "assets"}
+SCRIPTS = (".py", ".sh", ".pro", ".pri", ".ts", ".mjs")
+LONGER = (".go",)  # gofmt indents with tabs and breaks no lines
+SKIPPED_FOLDERS = {".git", "build", "tmp_data", "node_modules", "dist", "__pycache__", "assets",
+                   "corpus"}
 SKIPPED_FILES = {"LICENSE", "build.mk", ".qmake.stash", "fluxion"}
 
 
@@ -105,7 +107,7 @@ def file_access(path, lines):
 
 
 def file_length(path, lines):
-    if path.endswith(CODE + SCRIPTS) and len(lines) > MAX_FILE_LINES:
+    if path.endswith(CODE + SCRIPTS + LONGER) and len(lines) > MAX_FILE_LINES:
         yield len(lines), f"{len(lines)} lines, at most {MAX_FILE_LINES}"
 
 
@@ -150,6 +152,18 @@ def file_name(path, lines):
         yield 1, "a file's name is lower_snake"
     if path.endswith(CODE) and re.search(r"manager|helper|util|stuff", name):
         yield 1, "a name that says nothing"
+
+
+DIGIT_SEPARATOR = re.compile(r"\b\d[\da-fA-F]*'[\da-fA-F]")
+
+
+def moc_scanner(path, lines):
+    """qmake looks for what moc needs, and takes a digit separator for the start of a character."""
+    if not path.endswith(CODE) or not any("Q_OBJECT" in line or ".moc" in line for line in lines):
+        return
+    for number, line in enumerate(without_comments(lines), 1):
+        if DIGIT_SEPARATOR.search(line):
+            yield number, "a digit separator in a file that moc reads: qmake may miss its includes"
 
 
 UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
@@ -213,6 +227,9 @@ RULES = (
      ("src/base/a.h", "// A.\n#pragma once\n#include <string>")),
     (file_name, ("src/base/FileLog.h", ""), ("src/base/file_log.h", "")),
     (file_name, ("src/base/log_manager.h", ""), ("src/base/log_sink.h", "")),
+    (file_length, ("clients/go/a.go", "\n" * (MAX_FILE_LINES + 1)), ("a.md", "\n" * 9999)),
+    (moc_scanner, ("tests/a.cpp", "int x = 10'000;\n#include \"a.moc\""),
+     ("tests/a.cpp", "int x = 10'000;")),
     (unfinished, ("docs/a.md", "TO" "DO: all of it"), ("docs/a.md", "nothing to do")),
     (registry_address, ("docs/a.md", "see https://" "registry.example.org/x"),
      ("docs/a.md", "see https://www.debian.org/")),

@@ -220,8 +220,4 @@ TEST_CASE("replies")
 
     CHECK(errorReply(std::nullopt, {Code::BadJson, "no \"JSON\""}) ==
           R"({"id":null,"error":"no \"JSON\"","code":"bad_json"})");
-    out.clear();
-    appendDoneReply(out, "1");
-    appendDoneReply(out, "2", 7);
-    CHECK(out == R"({"id":"1"}{"id":"2","seq":7})");
 }
