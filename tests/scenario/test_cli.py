@@ -166,6 +166,7 @@ def test_refusals():
                                       env={"PATH": os.environ["PATH"]})
                 equal((done.returncode, len(done.stderr.splitlines())), (2, 1), done.stderr)
                 assert folder in done.stderr, done.stderr
+                equal('--user "$(id -u):$(id -g)"' in done.stderr, bool(as_nobody), "the hint")
                 os.chmod(folder, 0o700)
                 equal(os.listdir(folder), [], "files")
             finally:
