@@ -2,9 +2,11 @@
 #
 #   make          builds ./fluxion            make check     format, style, unit tests; fast
 #   make run      builds and starts it        make format    formats the sources
-#   make test     builds and tests it all     make torture   a million crash states; hours
+#   make test     builds and tests it all     make torture   a million crash states; minutes
 #   make deps     installs what is missing    make clean     removes what was built
 #   make bench    figures beside its peers    make docs      the generated parts of documents
+#   make clients  builds the SDKs             make image     the container's image
+#   make image-test  builds and runs the image, without an engine, as root
 #   make fresh    proves run and test in new Debian roots (as root, with debootstrap)
 
 # The only list of packages. Names are those of Debian 12 and 13. clang-format is pinned to 14,
@@ -12,7 +14,11 @@
 BUILD_PACKAGES = g++ make qmake6 qt6-base-dev qt6-websockets-dev libqt6sql6-sqlite \
     libsimdjson-dev libre2-dev libzstd-dev libxxhash-dev libboost-dev
 TEST_PACKAGES = git doctest-dev strace openssl curl procps python3 python3-websocket node-ws \
-    redis-server $(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] && echo clang-format-14)
+    redis-server chromium \
+    $(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] && echo clang-format-14)
+# Where these are already, from wherever, they are used.
+CLIENT_PACKAGES = $(if $(shell command -v npm),,nodejs npm) \
+    $(if $(shell command -v go),,golang-go)
 
 PORT ?= 8080
 JOBS ?= $(shell nproc)
@@ -20,8 +26,8 @@ JOBS ?= $(shell nproc)
 SHELL = /bin/bash
 .NOTPARALLEL:
 .DEFAULT_GOAL = build
-.PHONY: deps build-deps test-deps build tests sanitized-tests run test check format docs bench \
-    torture fresh clean print-build-packages
+.PHONY: deps build-deps test-deps build tests sanitized-tests clients run test check format docs \
+    bench torture fresh fuzz image image-test clean print-build-packages
 
 # --- installing ---
 
@@ -29,7 +35,7 @@ deps: test-deps
 build-deps:
 	@.ci/install.sh $(BUILD_PACKAGES)
 test-deps: build-deps
-	@.ci/install.sh $(TEST_PACKAGES)
+	@.ci/install.sh $(TEST_PACKAGES) $(CLIENT_PACKAGES)
 
 # --- building: qmake writes build.mk files, and they do the work ---
 
@@ -51,8 +57,23 @@ sanitized-tests: test-deps
 	+@$(SUBMAKE) -C build/tsan
 	+@$(SUBMAKE) -C build/asan
 
+# What the clients' own package lists name comes from the registries, once.
+clients: test-deps clients/node/node_modules/.package-lock.json
+	cd clients/node && npm run --silent build
+	cd clients/go && go mod download
+
+clients/node/node_modules/.package-lock.json: clients/node/package-lock.json
+	cd clients/node && npm ci --no-audit --no-fund
+	@touch $@
+
+image:
+	@docker/image.sh
+
+image-test:
+	@tests/image/image_test.sh
+
 clean:
-	rm -rf build fluxion .qmake.stash
+	rm -rf build fluxion .qmake.stash clients/node/node_modules clients/node/dist
 	find . -name build.mk -not -path './.git/*' -delete
 
 # --- running ---
@@ -68,7 +89,7 @@ run: build
 
 # --- testing ---
 
-test: tests sanitized-tests
+test: tests clients sanitized-tests
 	@tests/run_suites.py tests/suites.txt
 
 check: test-deps
@@ -80,9 +101,10 @@ check: test-deps
 format: test-deps
 	@tests/style/format.sh fix
 
-# Writes the generated parts of README.md and docs/protocol.md anew.
+# Writes anew what is generated: parts of README.md and docs/protocol.md, the clients' types.
 docs: tests
 	FLUXION_WRITE_DOCS=1 build/tests/unit_tests --test-case='documents:*'
+	/usr/bin/python3 clients/generate/generate.py ./fluxion
 
 # What the server does beside its peers on this machine, into docs/benchmarks.md: some minutes, on
 # loopback. BENCH='--only gval --pairs 9' and the like choose.

@@ -155,6 +155,10 @@ Status serve(const Settings& settings, LogSink sink)
         sink(LogLevel::Warning, "no data folder (--data): everything is in memory only and gone "
                                 "when the server stops");
     }
+    // Before a recovery that may be long: a signal during it stops the server right after, also
+    // where the system would ignore it, for process 1 of a container.
+    StopSignals signals;
+    QObject::connect(&signals, &StopSignals::arrived, qApp, [&] { qApp->quit(); });
     auto engine = Engine::open(engineOptions(settings), directory.get(), systemClock(), sink);
     if (!engine)
         return engine.status();
@@ -172,8 +176,6 @@ Status serve(const Settings& settings, LogSink sink)
     listener.attach(service, static_cast<int>(settings.ioThreads));
     for (Mailbox* mailbox : listener.mailboxes())
         engine.value()->addMailbox(*mailbox);
-    StopSignals signals;
-    QObject::connect(&signals, &StopSignals::arrived, qApp, [&] { qApp->quit(); });
     engine.value()->start();
     listener.startServing();
     const std::string scheme = limits.value().tls.isNull() ? "ws" : "wss";

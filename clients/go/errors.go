@@ -1,0 +1,72 @@
+package fluxion
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrorCode is the stable name of what went wrong. Each is an error of its own, to be found
+// with errors.Is: errors.Is(err, fluxion.ErrNotFound).
+type ErrorCode string
+
+// Error says the code.
+func (code ErrorCode) Error() string { return string(code) }
+
+// Errors that do not come from the server.
+var (
+	// ErrConnectionLost: the connection ended after the request was sent and before its reply
+	// came. Whether it was done is not known; it is never sent again by itself.
+	ErrConnectionLost = errors.New("fluxion: connection lost, the outcome is unknown")
+	// ErrClosed: the client was closed.
+	ErrClosed = errors.New("fluxion: client is closed")
+)
+
+// Error is a refusal by the server. Find it with errors.As, or its code with errors.Is.
+type Error struct {
+	// Code is stable.
+	Code ErrorCode
+	// Message is for people, and may change.
+	Message string
+	// Type is the message type that was refused, such as "ins"; empty for a refused connection.
+	Type string
+}
+
+func (e *Error) Error() string {
+	what := "connecting"
+	if e.Type != "" {
+		what = e.Type
+	}
+	return fmt.Sprintf("fluxion: %s: %s (%s)", what, e.Message, e.Code)
+}
+
+// Is makes errors.Is work with the codes.
+func (e *Error) Is(target error) bool {
+	code, ok := target.(ErrorCode)
+	return ok && code == e.Code
+}
+
+// A call whose context ended. It is the context's error and, where the client was not connected,
+// also the reason for that.
+type waitError struct {
+	token string
+	sent  bool
+	cause error // context.Canceled or context.DeadlineExceeded
+	last  error // of the last attempt to connect; nil while connected
+}
+
+func (e *waitError) Error() string {
+	text := fmt.Sprintf("fluxion: %s: %v", e.token, e.cause)
+	if e.sent {
+		return text + ", the outcome is unknown"
+	}
+	if e.last != nil {
+		return fmt.Sprintf("%s, not sent: %v", text, e.last)
+	}
+	return text + ", not sent"
+}
+
+func (e *waitError) Unwrap() error { return e.cause }
+
+func (e *waitError) Is(target error) bool { return e.last != nil && errors.Is(e.last, target) }
+
+func (e *waitError) As(target any) bool { return e.last != nil && errors.As(e.last, target) }
