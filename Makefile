@@ -6,6 +6,7 @@
 #   make deps     installs what is missing    make clean     removes what was built
 #   make bench    figures beside its peers    make docs      the generated parts of documents
 #   make clients  builds the SDKs             make image     the container's image
+#   make fuzz     an hour for each target
 #   make image-test  builds and runs the image, without an engine, as root
 #   make fresh    proves run and test in new Debian roots (as root, with debootstrap)
 
@@ -15,7 +16,8 @@ BUILD_PACKAGES = g++ make qmake6 qt6-base-dev qt6-websockets-dev libqt6sql6-sqli
     libsimdjson-dev libre2-dev libzstd-dev libxxhash-dev libboost-dev
 TEST_PACKAGES = git doctest-dev strace openssl curl procps python3 python3-websocket node-ws \
     redis-server chromium \
-    $(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] && echo clang-format-14)
+    $(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] && \
+        echo clang-format-14 clang-14 libclang-rt-14-dev)
 # Where these are already, from wherever, they are used.
 CLIENT_PACKAGES = $(if $(shell command -v npm),,nodejs npm) \
     $(if $(shell command -v go),,golang-go)
@@ -27,7 +29,7 @@ SHELL = /bin/bash
 .NOTPARALLEL:
 .DEFAULT_GOAL = build
 .PHONY: deps build-deps test-deps build tests sanitized-tests clients run test check format docs \
-    bench torture fresh fuzz image image-test clean print-build-packages
+    bench torture fresh fuzz fuzz-programs image image-test clean print-build-packages
 
 # --- installing ---
 
@@ -66,6 +68,13 @@ clients/node/node_modules/.package-lock.json: clients/node/package-lock.json
 	cd clients/node && npm ci --no-audit --no-fund
 	@touch $@
 
+fuzz-programs: test-deps
+	+@$(MAKE) --no-print-directory -f tests/fuzz/Makefile $(PARALLEL)
+
+# An hour for each target; FUZZ_SECONDS=n for another time.
+fuzz: fuzz-programs
+	tests/fuzz/run.py --seconds $(or $(FUZZ_SECONDS),3600)
+
 image:
 	@docker/image.sh
 
@@ -89,7 +98,7 @@ run: build
 
 # --- testing ---
 
-test: tests clients sanitized-tests
+test: tests clients sanitized-tests fuzz-programs
 	@tests/run_suites.py tests/suites.txt
 
 check: test-deps

@@ -1,0 +1,258 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { Batcher } from "./batch.js";
+import type { CallOptions } from "./call.js";
+import { Core, type Reply, type State, type Wire } from "./core.js";
+import { encode, wireInt } from "./exact_json.js";
+import { type FluxionClientOptions, type ReadOptions, withDefaults } from "./options.js";
+import type { Platform } from "./platform.js";
+import type { Commands, ConnEntry, Int64, KeysEntry, QryEntry, Scope, Token } from "./protocol.js";
+
+type Request<T extends Token> = Omit<Commands[T]["request"], "min_seq">;
+/** `id` is that of the message which carried the write. */
+type Replied<T extends Token> = Promise<Commands[T]["reply"] & { id: string }>;
+/** The second argument of every method: a time limit in milliseconds, or more. */
+type Limits<Options> = number | Options | undefined;
+type Timestamp<Ts> = Ts extends "bigint" ? bigint : number;
+
+/** A scope to give to a key; case, `-`, `_`, space and comma do not count. */
+export type KeyScope = Exclude<Scope, "master"> | (string & {});
+/** A record to insert. `ts` is an integer in whatever unit you use. */
+export type FluxionRecord = Commands["ins"]["request"][number];
+
+/**
+ * A client of one server, safe for any number of calls at once. The first call connects. Every
+ * method rejects with a FluxionError, or with the reason of an aborted signal. What one client is
+ * asked takes effect in the order of the calls.
+ */
+export class Client<Ts extends "number" | "bigint"> {
+  private readonly core: Core;
+  private readonly batcher: Batcher | undefined;
+  private readonly wire: Wire;
+  private readonly isExact: boolean;
+
+  /** @throws TypeError for an option that makes no sense */
+  constructor(options: FluxionClientOptions<Ts>, platform: Platform) {
+    const { batch, ...settings } = withDefaults(options);
+    const { host } = new URL(settings.url);
+    const log = (line: string): void => console.log(`fluxion ${host}: ${line}`);
+    this.core = new Core({ ...settings, log: options.showLogs ? log : () => {} }, platform);
+    this.batcher = batch && new Batcher(this.core, batch);
+    this.wire = this.batcher ?? this.core;
+    this.isExact = settings.exact;
+  }
+
+  /** What the connection is doing. */
+  get state(): State {
+    return this.core.state;
+  }
+
+  /** The id of the server's history, as of the latest connection; undefined before the first. */
+  get log(): string | undefined {
+    return this.core.ready?.log;
+  }
+
+  /**
+   * `<log>:<seq>`: the newest of what the server had when it was connected to and the writes of
+   * this client that are done. Another client's `minSeq` takes it. Undefined before `ready`.
+   */
+  get position(): string | undefined {
+    return this.core.position;
+  }
+
+  /** Calls `listener` at every change of `state`; returns what ends that. */
+  onStateChange(listener: (state: State) => void): () => void {
+    return this.core.onStateChange(listener);
+  }
+
+  /**
+   * Resolves when connected, also again after close(). Optional: the first request connects too.
+   * The limit is `connectTimeout` unless given here.
+   */
+  connect(limits?: Limits<CallOptions>): Promise<void> {
+    return this.core.connect(asOptions(limits));
+  }
+
+  /** Rejects what is pending with `closed`, and leaves no socket and no timer behind. */
+  async close(): Promise<void> {
+    this.batcher?.close();
+    await this.core.close();
+  }
+
+  /** Inserts one record; one with the same `col`, `doc` and `ts` is replaced. */
+  insertSingleRecord(record: FluxionRecord, limits?: Limits<CallOptions>): Replied<"ins"> {
+    return this.insertMultipleRecords([record], limits);
+  }
+
+  /** Inserts all of the records or, if one is refused, none. */
+  async insertMultipleRecords(
+    records: readonly FluxionRecord[],
+    limits?: Limits<CallOptions>,
+  ): Replied<"ins"> {
+    const texts = records.map(({ ts, doc, data, col }) =>
+      encode({ ts: wireInt(ts, "ts"), doc, data, col }),
+    );
+    if (!this.batcher || texts.length === 0) {
+      return this.send("ins", `[${texts.join(",")}]`, limits);
+    }
+    const call = this.core.newCall<Reply>(asOptions(limits));
+    this.batcher.insert(call, texts);
+    return call.promise as unknown as Replied<"ins">;
+  }
+
+  /** The names of all collections. */
+  async fetchCollections(limits?: Limits<ReadOptions>): Promise<string[]> {
+    return (await this.send("cols", "{}", limits)).collections;
+  }
+
+  /**
+   * For each document its latest record with timestamp at most `ts`, unless that record is older
+   * than `from` or does not pass `where` and `filter`. `doc`: a name or `/pattern/flags`.
+   */
+  async fetchLatestRecords(
+    query: Request<"qry">,
+    limits?: Limits<ReadOptions>,
+  ): Promise<Record<string, QryEntry<Timestamp<Ts>>>> {
+    const { records } = await this.ask("qry", withInts(query, "ts", "from"), limits);
+    this.exactTimestamps(Object.values(records));
+    return records as Record<string, QryEntry<Timestamp<Ts>>>;
+  }
+
+  /** The records of one document, `from` to `to`, both included. */
+  async fetchDocument(
+    query: Request<"qdoc">,
+    limits?: Limits<ReadOptions>,
+  ): Promise<QryEntry<Timestamp<Ts>>[]> {
+    const payload = withInts(query, "from", "to", "limit");
+    const { records } = await this.ask("qdoc", payload, limits);
+    this.exactTimestamps(records);
+    return records as QryEntry<Timestamp<Ts>>[];
+  }
+
+  /** Deletes a document from one collection or, without `col`, from all. */
+  deleteDocument(what: Request<"ddoc">, limits?: Limits<CallOptions>): Replied<"ddoc"> {
+    return this.ask("ddoc", what, limits);
+  }
+
+  /** Deletes a collection, its records and its keys. */
+  deleteCollection(what: Request<"dcol">, limits?: Limits<CallOptions>): Replied<"dcol"> {
+    return this.ask("dcol", what, limits);
+  }
+
+  /** Deletes one record. */
+  async deleteRecord(what: Request<"drec">, limits?: Limits<CallOptions>): Replied<"drec"> {
+    return this.ask("drec", withInts(what, "ts"), limits);
+  }
+
+  /** Deletes several records, all or none. */
+  async deleteMultipleRecords(
+    records: readonly Commands["dmrec"]["request"][number][],
+    limits?: Limits<CallOptions>,
+  ): Replied<"dmrec"> {
+    const list = records.map(({ col, doc, ts }) => ({ col, doc, ts: wireInt(ts, "ts") }));
+    return this.ask("dmrec", list, limits);
+  }
+
+  /** Deletes the records of a document from `fromTs` to `toTs`, both included. */
+  async deleteRecordsRange(
+    what: Request<"drrng">,
+    limits?: Limits<CallOptions>,
+  ): Replied<"drrng"> {
+    return this.ask("drrng", withInts(what, "fromTs", "toTs"), limits);
+  }
+
+  /** Sets a key; the reply's `ver` is its new version. */
+  setValue(entry: Request<"sval">, limits?: Limits<CallOptions>): Replied<"sval"> {
+    return this.ask("sval", entry, limits);
+  }
+
+  /** The value of a key, "" when there is none. */
+  async getValue(what: Request<"gval">, limits?: Limits<ReadOptions>): Promise<string> {
+    return (await this.ask("gval", what, limits)).value;
+  }
+
+  /** Keys with their values: all, or those that `key`, a name or `/pattern/flags`, matches. */
+  async getValues(
+    what: Request<"gvalues">,
+    limits?: Limits<ReadOptions>,
+  ): Promise<Record<string, string>> {
+    return (await this.ask(what.key ? "gvalues" : "gvals", what, limits)).values;
+  }
+
+  /** The names of all keys of a collection. */
+  async getKeys(what: Request<"gkeys">, limits?: Limits<ReadOptions>): Promise<string[]> {
+    return (await this.ask("gkeys", what, limits)).keys;
+  }
+
+  /** Removes a key. */
+  deleteValue(what: Request<"rval">, limits?: Limits<CallOptions>): Replied<"rval"> {
+    return this.ask("rval", what, limits);
+  }
+
+  /** Adds an API key, or changes the scope of one. Only with the master key, as the next two. */
+  addApiKey(
+    what: { key: string; scope: KeyScope },
+    limits?: Limits<CallOptions>,
+  ): Replied<"keys"> {
+    return this.ask("keys", { action: "add", key: what.key, scope: what.scope }, limits);
+  }
+
+  /** Removes an API key and closes its connections; `not_found` if there is none. */
+  removeApiKey(what: { key: string }, limits?: Limits<CallOptions>): Replied<"keys"> {
+    return this.ask("keys", { action: "remove", key: what.key }, limits);
+  }
+
+  /** All API keys, shortened. */
+  async listApiKeys(limits?: Limits<CallOptions>): Promise<KeysEntry[]> {
+    return (await this.ask("keys", { action: "list" }, limits)).keys ?? [];
+  }
+
+  /** The connections that are open now; `since` is milliseconds connected. */
+  async getConnections(limits?: Limits<ReadOptions>): Promise<ConnEntry[]> {
+    return (await this.send("conn", "{}", limits)).connections;
+  }
+
+  private async ask<T extends Token>(
+    type: T,
+    payload: object,
+    limits: Limits<ReadOptions>,
+  ): Replied<T> {
+    return this.send(type, encode(payload), limits);
+  }
+
+  private send<T extends Token>(
+    type: T,
+    payload: string,
+    limits: Limits<ReadOptions>,
+  ): Replied<T> {
+    const options = asOptions(limits);
+    const call = this.core.newCall<Reply>(options);
+    this.wire.send(call, type, payload, options.minSeq);
+    return call.promise as unknown as Replied<T>;
+  }
+
+  /** The reader makes a bigint only of what a number would round. */
+  private exactTimestamps(records: { ts: number | bigint }[]): void {
+    if (this.isExact) for (const record of records) record.ts = BigInt(record.ts);
+  }
+}
+
+export interface Client<Ts extends "number" | "bigint"> extends AsyncDisposable {}
+// Node 18 before 18.18 and older browsers have no such symbol.
+if (Symbol.asyncDispose) {
+  Client.prototype[Symbol.asyncDispose] = function (this: Client<"number" | "bigint">) {
+    return this.close();
+  };
+}
+
+function asOptions(limits: Limits<ReadOptions>): ReadOptions {
+  return typeof limits === "number" ? { timeout: limits } : (limits ?? {});
+}
+
+function withInts<T extends object>(payload: T, ...names: (keyof T & string)[]): object {
+  const result = { ...payload } as Record<string, unknown>;
+  for (const name of names) {
+    const value = payload[name] as Int64 | null | undefined;
+    if (value != null) result[name] = wireInt(value, name);
+  }
+  return result;
+}

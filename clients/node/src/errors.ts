@@ -1,0 +1,45 @@
+import type { ErrorCode } from "./protocol.js";
+
+/** What the client itself can report, and what each code means for the request. */
+export const CLIENT_CODES = {
+  connection_failed: "No connection could be made; the request was not sent.",
+  connection_lost: "The connection ended before the reply: the outcome is unknown.",
+  request_timeout: "No reply in time: the outcome is unknown if `outcomeUnknown` is true.",
+  closed: "close() was called.",
+} as const;
+
+export type ClientCode = keyof typeof CLIENT_CODES;
+
+/**
+ * Every failure of a call, except that of an aborted signal (which rejects with its own reason).
+ * `code` is stable, for programs; `message` is for people and may change.
+ */
+export class FluxionError extends Error {
+  override readonly name: string = "FluxionError";
+  /** A code of the server's list, one of CLIENT_CODES, or a code of a newer server. */
+  readonly code: ErrorCode | ClientCode | (string & {});
+  /** The other fields of the server's reply, such as `ver` and `value` of a `conflict`. */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** True if the request was sent and no reply says whether it was done. */
+  readonly outcomeUnknown: boolean;
+
+  constructor(
+    code: ErrorCode | ClientCode | (string & {}),
+    message: string,
+    more: { data?: Record<string, unknown>; outcomeUnknown?: boolean; cause?: unknown } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.code = code;
+    this.data = more.data ?? {};
+    this.outcomeUnknown = more.outcomeUnknown ?? false;
+  }
+}
+
+/** The FluxionError of `request_timeout`. */
+export class TimeoutError extends FluxionError {
+  override readonly name = "TimeoutError";
+
+  constructor(message: string, outcomeUnknown = false) {
+    super("request_timeout", message, { outcomeUnknown });
+  }
+}

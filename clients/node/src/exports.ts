@@ -1,0 +1,8 @@
+export type { CallOptions } from "./call.js";
+export type { FluxionRecord, KeyScope } from "./client.js";
+export type { ApiKey } from "./connection.js";
+export type { State } from "./core.js";
+export { CLIENT_CODES, type ClientCode, FluxionError, TimeoutError } from "./errors.js";
+export type { FluxionClientOptions, ReadOptions } from "./options.js";
+export type * from "./protocol.js";
+export type * from "./names.js";

@@ -1,0 +1,80 @@
+// A server of the test's own, on a port of its own.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const repository = fileURLToPath(new URL("../../../../", import.meta.url));
+// npm runs scripts in the package's folder and tells where it was called.
+const calledIn = process.env.INIT_CWD ?? "";
+const binary = resolve(calledIn, process.env.FLUXION_BIN ?? join(repository, "fluxion"));
+if (!existsSync(binary)) throw new Error(`no server at ${binary}: set FLUXION_BIN`);
+
+export const KEY = "the-master-key-of-a-test";
+
+/** One server, and after `start` again the next one on the same port and data. */
+export class Server {
+  static #started = [];
+  static {
+    // A test file that breaks off leaves nothing behind either.
+    process.on("exit", () => {
+      for (const server of Server.#started) {
+        server.#process?.kill("SIGKILL");
+        rmSync(server.#folder, { recursive: true, force: true });
+      }
+    });
+  }
+
+  #folder = mkdtempSync(join(tmpdir(), "fluxion-node-"));
+  #process;
+  port = 0;
+
+  static async start(...flags) {
+    const server = new Server();
+    Server.#started.push(server);
+    await server.start(...flags);
+    return server;
+  }
+
+  get url() {
+    return `ws://127.0.0.1:${this.port}`;
+  }
+
+  async start(...flags) {
+    const data = ["--data", join(this.#folder, "data"), "--port", String(this.port)];
+    this.#process = spawn(binary, [...data, ...flags], {
+      env: { PATH: process.env.PATH, FLUXION_SECRET_KEY: KEY },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const lines = [];
+    for await (const line of createInterface(this.#process.stderr)) {
+      lines.push(line);
+      const address = /listening on wss?:\/\/127\.0\.0\.1:(\d+)/.exec(line);
+      if (!address) continue;
+      this.port = Number(address[1]);
+      this.#process.stderr.resume();
+      return;
+    }
+    throw new Error(`the server did not start: ${lines.join("\n")}`);
+  }
+
+  signal(name) {
+    this.#process.kill(name);
+  }
+
+  /** SIGKILL, unless told otherwise; resolves when the process is gone. */
+  async kill(signal = "SIGKILL") {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, "exit");
+    this.#process.kill(signal);
+    await gone;
+  }
+
+  async remove() {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
