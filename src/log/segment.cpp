@@ -110,8 +110,11 @@ Result<SegmentEnd> readSegment(File& file, const SegmentHeader& header, bool loo
         const auto batch = readBatch(bytes.substr(end.offset), header.epoch);
         if (!batch || batch->firstSeq != end.nextSeq)
             break;
-        if (Status status = visit(*batch); !status)
-            return status.error();
+        if (Status status = visit(*batch); !status) {
+            const Error& error = status.error();
+            // Its checksum holds, but what it says cannot be.
+            return error.code == Code::Damaged ? damaged(file, end.offset, error.text) : error;
+        }
         end.nextSeq += batch->count;
         end.offset += batch->bytes;
     }

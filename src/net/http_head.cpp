@@ -58,7 +58,8 @@ HeadVerdict tooLarge()
 // Beast joins folded lines, passes two equal lengths and any transfer coding: we do not.
 std::string fault(std::string_view bytes, const HttpHead& head)
 {
-    if (bytes.find("\r\n ") < head.bytes || bytes.find("\r\n\t") < head.bytes)
+    const std::string_view lines = bytes.substr(0, head.bytes); // a body may begin with a blank
+    if (lines.find("\r\n ") != lines.npos || lines.find("\r\n\t") != lines.npos)
         return "folded header lines are not taken";
     const auto count = [&](std::string_view name) {
         return std::count_if(head.fields.begin(), head.fields.end(),
@@ -121,8 +122,13 @@ HeadVerdict readHead(std::string_view bytes)
         return tooLarge();
     if (error && error != http::error::need_more)
         return refuse(400, "this is not an HTTP request");
-    if (!parser.is_header_done())
+    if (!parser.is_header_done()) {
+        // Beast waits for the bytes of the shortest version, even where the head has ended.
+        size_t from = 0;
+        if (headIsWhole(bytes, from))
+            return refuse(400, "this is not an HTTP request");
         return bytes.size() > kMaxHeadBytes ? tooLarge() : HeadVerdict();
+    }
     HeadVerdict verdict;
     verdict.kind = HeadVerdict::Kind::Head;
     const auto& message = parser.get();

@@ -19,6 +19,7 @@ namespace fluxion {
 
 constexpr size_t kMergedChunkRecords = 512;               // aim of merging
 constexpr size_t kMergedChunkDataBytes = 256 * 1024;      // data of a chunk before encoding, aim
+constexpr size_t kMaxChunkRecords = 64 * 1024;            // bound of what parse() takes
 constexpr size_t kMaxChunkDataBytes = 1024 * 1024 * 1024; // bound of what parse() unpacks
 
 enum class ChunkCodec : uint8_t {

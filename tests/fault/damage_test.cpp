@@ -11,6 +11,7 @@
 #include "base/crc32c.h"
 #include "fault/allocation.h"
 #include "fault/sim_server.h"
+#include "store/chunk.h"
 
 using namespace fluxion;
 
@@ -334,4 +335,29 @@ TEST_CASE("a whole batch of an earlier life that would continue the log is not t
     CHECK(open(epoch)); // of this life it would count
     CHECK_FALSE(open(epoch + 1));
     CHECK_FALSE(open(0));
+}
+
+TEST_CASE("sizes that a stored chunk claims are not believed beyond what its bytes can hold")
+{
+    using namespace std::string_literals;
+    const std::string frames[] = {
+        "\x28\xb5\x2f\xfd\xa0\xff\xff\xff\x3f\1\0\0"s, // a gibibyte, in no block
+        "\x28\xb5\x2f\xfd\xa0\x00\x00\x10\x00\1\0\0"s, // a mebibyte
+    };
+    for (const std::string& frame : frames) {
+        for (const uint64_t count : {2u, 500'000u, 500'000'000u}) {
+            std::string bytes;
+            ByteWriter out(bytes);
+            out.u8(static_cast<uint8_t>(ChunkCodec::Zstd));
+            out.varint(count);
+            out.i64(0);
+            out.i64(1);
+            out.varint(1);
+            out.text(frame);
+            resetLargestAllocation();
+            ByteReader in(bytes);
+            CHECK_FALSE(Chunk::parse(in).ok());
+            CHECK(largestAllocation() < 64 * 1024);
+        }
+    }
 }

@@ -189,3 +189,17 @@ TEST_CASE("a spare is all zeros, synced, and gone again if it cannot be made")
     CHECK_FALSE(createSpare(*directory, "spare-0", kSegmentBytes).ok());
     CHECK(disk->names() == std::vector<std::string>{"spare-0"});
 }
+
+TEST_CASE("segment: a batch that its visitor cannot take is damage, named by file and offset")
+{
+    const auto disk = SimDisk::create();
+    disk->setContents("s", encodeSegmentHeader(header()) + batchOf(kFirstSeq));
+    const auto file = std::move(disk->directory()->open("s", OpenMode::Read).value());
+    const auto refuse = [](Code code) {
+        return [code](const BatchView&) { return Status(code, "not this one"); };
+    };
+    CHECK(readSegment(*file, header(), false, refuse(Code::Damaged)).error().text ==
+          file->path() + ": damaged at offset 512: not this one");
+    CHECK(readSegment(*file, header(), false, refuse(Code::Internal)).error().text ==
+          "not this one");
+}

@@ -12,6 +12,7 @@ int main(int argc, char** argv)
     const auto epollDispatcher = makeEpollDispatcherTest();
     const auto epollTimers = makeEpollTimersTest();
     const auto frameReader = makeFrameReaderTest();
-    return fluxion::runQtSuites({epollDispatcher.get(), epollTimers.get(), frameReader.get()}, argc,
-                                argv);
+    const auto httpHead = makeHttpHeadTest();
+    return fluxion::runQtSuites(
+        {epollDispatcher.get(), epollTimers.get(), frameReader.get(), httpHead.get()}, argc, argv);
 }
