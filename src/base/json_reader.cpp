@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/plain_json.h"
 
 #include <vector>
 
@@ -260,6 +261,8 @@ Result<JsonValue> JsonReader::parse(std::string_view text)
 {
     if (text.size() > kMaxTextBytes)
         return {Code::TooLarge, "a JSON text is larger than 1 GiB"};
+    if (text.size() <= kPlainJsonBytes && readPlainJson(text, m_state->source, m_state->nodes))
+        return JsonValue(m_state->nodes.data());
     // Some versions of simdjson skip a byte order mark; RFC 8259 section 8.1 forbids sending one.
     if (text.starts_with("\xef\xbb\xbf"))
         return {Code::BadJson, "not valid JSON: it starts with a byte order mark"};

@@ -4,6 +4,13 @@
 
 namespace fluxion {
 
+namespace {
+
+// So many leave at once, so that the commit thread begins while the rest is still being read.
+constexpr size_t kEnough = 32;
+
+} // namespace
+
 Accepted ProposalBatch::add(Proposal proposal)
 {
     const uint64_t bytes = sizeOf(proposal.wish);
@@ -11,6 +18,8 @@ Accepted ProposalBatch::add(Proposal proposal)
     if (accepted != Accepted::No) {
         m_bytes += bytes;
         m_proposals.push_back(std::move(proposal));
+        if (m_proposals.size() >= kEnough)
+            flush();
     }
     return accepted;
 }
