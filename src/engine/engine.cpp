@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/heap.h"
+#include "base/thread_name.h"
 #include "log/memory_log.h"
 
 namespace fluxion {
@@ -238,6 +239,7 @@ void Engine::syncIfDue()
 
 void Engine::maintenanceLoop()
 {
+    nameThread("maintenance");
     constexpr auto kTick = std::chrono::milliseconds(20);
     constexpr size_t kMaintainBudget = 16; // documents or pages between two looks at the rest
     constexpr uint64_t kWorthReturningBytes = 32 * 1024 * 1024;
@@ -272,6 +274,7 @@ void Engine::step()
 
 void Engine::commitLoop()
 {
+    nameThread("commit");
     while (true) {
         std::vector<Mailbox*> wantsRoom;
         std::vector<Proposal> proposals = m_queue.take(kCommitIdleMs, wantsRoom);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/thread_name.h"
 #include "net/credentials.h"
 #include "net/epoll_dispatcher.h"
 #include "net/http_reply.h"
@@ -46,6 +47,7 @@ void IoLoop::start()
 {
     m_thread.start();
     QMetaObject::invokeMethod(this, [this] {
+        nameThread("io");
         m_ticker = std::make_unique<QTimer>();
         QObject::connect(m_ticker.get(), &QTimer::timeout, this, &IoLoop::tick);
         m_ticker->start(kTickMs);
