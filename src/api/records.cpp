@@ -58,7 +58,7 @@ class LatestStream final : public ItemStream {
     LatestStream(std::string head, Collection::SeriesPin pin, std::optional<Pattern> doc,
                  LatestQuery query)
         : ItemStream(std::move(head), "}}"), m_pin(std::move(pin)), m_doc(std::move(doc)),
-          m_query(std::move(query))
+          m_steps(m_doc ? m_doc->steps() : 0), m_query(std::move(query))
     {
     }
 
@@ -78,7 +78,7 @@ class LatestStream final : public ItemStream {
             }
             const size_t index = m_index++;
             const std::string_view name = page.name(index);
-            work += m_doc ? name.size() * m_doc->steps() : kWorkPerItem;
+            work += m_doc ? name.size() * m_steps : kWorkPerItem;
             if (m_doc && !m_doc->matchesName(name))
                 continue;
             work += kWorkPerItem; // its records may be many
@@ -97,6 +97,7 @@ class LatestStream final : public ItemStream {
 
     Collection::SeriesPin m_pin;
     std::optional<Pattern> m_doc;
+    const size_t m_steps;
     LatestQuery m_query;
     Record m_record;
     size_t m_page = 0;

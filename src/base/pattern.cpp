@@ -87,7 +87,9 @@ size_t Pattern::steps() const
 
 bool Pattern::found(std::string_view text) const
 {
-    return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *m_regex);
+    // What PartialMatch comes down to.
+    return m_regex->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(),
+                          RE2::UNANCHORED, nullptr, 0);
 }
 
 bool Pattern::matchesName(std::string_view name) const
