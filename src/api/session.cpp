@@ -174,7 +174,10 @@ void Session::done(uint64_t ticket, const Outcome& outcome)
         if (write == m_writes.end())
             return;
         const PendingWrite finished = std::move(*write);
-        m_writes.erase(write);
+        if (write == m_writes.begin())
+            m_writes.pop_front(); // nearly always, and cheaper
+        else
+            m_writes.erase(write);
         m_writeIdBytes -= finished.id ? finished.id->size() : 0;
         m_link.send(finished.kind, writeReply(finished.id, finished.reply, outcome));
     }

@@ -15,7 +15,7 @@ constexpr uint64_t kBatchAimBytes = 4 * 1024 * 1024;
 } // namespace
 
 struct Engine::Undecided {
-    Proposal proposal;
+    Proposal* proposal = nullptr; // one of those that commit() was given
     Outcome outcome;
     bool inBatch = false; // its outcome is the batch's
 };
@@ -23,6 +23,7 @@ struct Engine::Undecided {
 void Engine::commit(std::vector<Proposal> proposals)
 {
     std::vector<Undecided> group;
+    group.reserve(proposals.size());
     size_t next = 0;
     while (next < proposals.size()) {
         decideAll(group, proposals, next);
@@ -65,7 +66,7 @@ void Engine::decideAll(std::vector<Undecided>& group, std::vector<Proposal>& pro
         // Refused needs nothing of the batch; a delete of nothing holds once the batch does.
         if (decision.verdict == Decision::Verdict::Nothing)
             item.inBatch = !m_batch.empty();
-        item.proposal = std::move(proposal);
+        item.proposal = &proposal;
         group.push_back(std::move(item));
     }
 }
@@ -82,7 +83,7 @@ void Engine::commitGroup(std::vector<Undecided>& group)
         applyCommitted();
         std::vector<Proposal> again;
         for (Undecided& item : group)
-            again.push_back(std::move(item.proposal));
+            again.push_back(std::move(*item.proposal));
         group.clear();
         commit(std::move(again));
         return;
@@ -134,16 +135,18 @@ void Engine::answer(std::vector<Undecided>& group, const Status& status)
     }
     std::vector<std::pair<Mailbox*, std::vector<Mailbox::Done>>> letters;
     for (Undecided& item : group) {
-        Mailbox* const mailbox = item.proposal.mailbox;
+        Mailbox* const mailbox = item.proposal->mailbox;
         if (!mailbox)
             continue;
         if (item.inBatch && !status)
             item.outcome.status = status;
         auto it = std::find_if(letters.begin(), letters.end(),
                                [&](const auto& letter) { return letter.first == mailbox; });
-        if (it == letters.end())
+        if (it == letters.end()) {
             it = letters.insert(letters.end(), {mailbox, {}});
-        it->second.push_back({item.proposal.ticket, std::move(item.outcome)});
+            it->second.reserve(group.size());
+        }
+        it->second.push_back({item.proposal->ticket, std::move(item.outcome)});
     }
     for (auto& [mailbox, done] : letters)
         mailbox->deliver(std::move(done));

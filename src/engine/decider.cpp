@@ -61,6 +61,7 @@ void Decider::beginBatch()
     m_freed = false;
     m_apiKeys = false;
     m_batchTenant.reset();
+    m_last.reset();
 }
 
 Decision Decider::decide(const Proposal& proposal, uint64_t seq)
@@ -91,11 +92,19 @@ Decision Decider::tell(const Fact& fact)
     return d;
 }
 
-bool Decider::isNew(const std::string& collection) const
+// Neighbours are often of one collection.
+const Collection* Decider::find(const std::string& collection)
+{
+    if (!m_last || m_last->name() != collection || m_last->tenant() != m_tenant)
+        m_last = m_store.find(m_tenant, collection);
+    return m_last.get();
+}
+
+bool Decider::isNew(const std::string& collection)
 {
     if (m_created.contains(collection))
         return false;
-    const auto there = m_store.find(m_tenant, collection);
+    const Collection* const there = find(collection);
     return !there || !there->listed();
 }
 
@@ -115,9 +124,9 @@ bool Decider::hasRoomFor(size_t newCollections) const
                m_limits.maxCollections;
 }
 
-Ref<Document> Decider::findDocument(const std::string& collection, const std::string& doc) const
+Ref<Document> Decider::findDocument(const std::string& collection, const std::string& doc)
 {
-    const auto there = m_store.find(m_tenant, collection);
+    const Collection* const there = find(collection);
     return there ? there->findDocument(doc) : Ref<Document>();
 }
 
@@ -213,7 +222,7 @@ Decision Decider::on(const DropCollectionProposal& wish)
 {
     if (m_records.contains(wish.collection) || m_values.contains(wish.collection))
         return split();
-    const auto collection = m_store.find(m_tenant, wish.collection);
+    const Collection* const collection = find(wish.collection);
     if (!collection || !collection->listed())
         return {};
     Decision d = tell(CollectionDroppedFact{wish.collection});
@@ -225,7 +234,7 @@ Decision Decider::on(const DropCollectionProposal& wish)
     return d;
 }
 
-Decider::KeyNow Decider::keyNow(const std::string& collection, const std::string& key) const
+Decider::KeyNow Decider::keyNow(const std::string& collection, const std::string& key)
 {
     KeyNow now;
     now.id = keyId(collection, key);
@@ -233,8 +242,8 @@ Decider::KeyNow Decider::keyNow(const std::string& collection, const std::string
         now.state = it->second;
         return now;
     }
-    if (const auto there = m_store.find(m_tenant, collection)) {
-        const KeyState head = there->get(key);
+    if (const Collection* const there = find(collection)) {
+        const KeyHead head = there->head(key);
         now.state = {head.version, head.seq, head.found};
     }
     return now;

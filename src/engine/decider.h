@@ -69,17 +69,19 @@ class Decider {
     Decision on(const RemoveApiKeyProposal& wish);
 
     Decision tell(const Fact& fact);
-    bool isNew(const std::string& collection) const;
+    const Collection* find(const std::string& collection);
+    bool isNew(const std::string& collection);
     bool hasRoomFor(size_t newCollections) const;
     Decision noRoom() const;
-    Ref<Document> findDocument(const std::string& collection, const std::string& doc) const;
-    KeyNow keyNow(const std::string& collection, const std::string& key) const;
+    Ref<Document> findDocument(const std::string& collection, const std::string& doc);
+    KeyNow keyNow(const std::string& collection, const std::string& key);
 
     const Store& m_store;
     const DecisionLimits m_limits;
     uint32_t m_tenant = 0; // of the proposal at hand
     uint64_t m_seq = 0;
     std::string m_payload;
+    std::shared_ptr<const Collection> m_last; // found last; within a batch the views stand still
 
     // What this batch has decided; a proposal that was refused leaves no trace here.
     std::optional<uint32_t> m_batchTenant; // of its entries

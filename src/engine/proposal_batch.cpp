@@ -17,6 +17,7 @@ Accepted ProposalBatch::add(Proposal proposal)
     const Accepted accepted = m_engine.reserve(bytes, proposal.mailbox);
     if (accepted != Accepted::No) {
         m_bytes += bytes;
+        m_proposals.reserve(kEnough);
         m_proposals.push_back(std::move(proposal));
         if (m_proposals.size() >= kEnough)
             flush();

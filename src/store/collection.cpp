@@ -18,6 +18,12 @@ KeyState Collection::get(std::string_view key) const
     return state;
 }
 
+KeyHead Collection::head(std::string_view key) const
+{
+    std::shared_lock guard(m_lock);
+    return m_values.head(key);
+}
+
 Ref<Document> Collection::findDocument(std::string_view name) const
 {
     uint32_t id = 0;

@@ -49,6 +49,7 @@ class Collection {
 
     // Reading.
     KeyState get(std::string_view key) const;
+    KeyHead head(std::string_view key) const;
     // The version as it is now, never changing; null if there is none.
     Ref<Document> findDocument(std::string_view name) const;
     Values::Pin pinValues() const;

@@ -30,6 +30,17 @@ KeyState Values::get(std::string_view key, Ref<const ValueBlob>& blob) const
     return state;
 }
 
+KeyHead Values::head(std::string_view key) const
+{
+    const uint64_t hash = ValuePage::hashOf(key);
+    const ValuePage& page = m_pages.pageFor(hash);
+    const size_t index = page.find(hash, key);
+    if (index == ValuePage::kNone)
+        return {false, m_versionFloor, 0};
+    const ValueItem item = page.at(index);
+    return {!item.tombstone, item.version, item.seq};
+}
+
 bool Values::has(std::string_view key) const
 {
     const uint64_t hash = ValuePage::hashOf(key);

@@ -26,6 +26,13 @@ struct KeyState {
     uint64_t seq = 0;     // of the last change; 0: absent
 };
 
+// What a writer needs to know of a key.
+struct KeyHead {
+    bool found = false;
+    uint64_t version = 0; // as in KeyState
+    uint64_t seq = 0;
+};
+
 class Values {
   public:
     using Pages = PagedTable<ValuePage>;
@@ -50,6 +57,7 @@ class Values {
     // Everything but a large value's bytes, which `blob` then holds, behind the key: the caller
     // copies them when it has left the lock.
     KeyState get(std::string_view key, Ref<const ValueBlob>& blob) const;
+    KeyHead head(std::string_view key) const;
     bool has(std::string_view key) const; // live or tombstone
 
     // `item.key` and `item.value` must not point into this table. `blob` is makeBlob() of them.
