@@ -101,7 +101,7 @@ void Document::insert(int64_t ts, std::string_view data, uint64_t seq)
 void Document::sealOpen()
 {
     place(m_open.seal(m_open.count()));
-    m_open.dropFirst(m_open.count());
+    m_open.clear(); // more is coming: it was full
 }
 
 void Document::place(ChunkRef chunk)

@@ -77,6 +77,14 @@ void OpenChunk::dropFirst(size_t count)
     compact();
 }
 
+void OpenChunk::clear()
+{
+    ++m_stamp;
+    m_entries.clear();
+    m_arena.clear();
+    m_unusedBytes = 0;
+}
+
 // Copies what is in use to a new arena of just that size.
 void OpenChunk::compact()
 {

@@ -46,6 +46,8 @@ class OpenChunk {
     bool eraseRange(int64_t from, int64_t to);
     // Drops the first `count` and gives unused memory back.
     void dropFirst(size_t count);
+    // Drops all and keeps the room, for as many as were there.
+    void clear();
 
     // The first `count` (at least 1) as a raw chunk.
     ChunkRef seal(size_t count) const;
