@@ -89,7 +89,8 @@ std::string report(const Context& context, const std::vector<Line>& lines,
         << context.seconds
         << " s a side: the median, and in brackets the least and the most. Server and client share "
            "the machine. The server runs with `--io-threads 1`. `100 x 1` means 100 connections "
-           "with one request in flight each. A target that is not met says so.\n\n"
+           "with one request in flight each; memory is measured once. A target that is not met "
+           "says so.\n\n"
            "| line | against | target | measured | |\n|---|---|---|---|---|\n";
     for (const Line& line : lines)
         out << row(line);
