@@ -28,7 +28,7 @@ JOBS ?= $(shell nproc)
 SHELL = /bin/bash
 .NOTPARALLEL:
 .DEFAULT_GOAL = build
-.PHONY: deps build-deps test-deps build tests sanitized-tests clients run test check format docs \
+.PHONY: deps build-deps test-deps build tests client-deps sanitized-tests clients run test check format docs \
     bench torture fresh fuzz fuzz-programs image image-test clean print-build-packages
 
 # --- installing ---
@@ -38,6 +38,9 @@ build-deps:
 	@.ci/install.sh $(BUILD_PACKAGES)
 test-deps: build-deps
 	@.ci/install.sh $(TEST_PACKAGES) $(CLIENT_PACKAGES)
+
+client-deps:
+	@.ci/install.sh $(CLIENT_PACKAGES)
 
 # --- building: qmake writes build.mk files, and they do the work ---
 
@@ -60,7 +63,7 @@ sanitized-tests: test-deps
 	+@$(SUBMAKE) -C build/asan
 
 # What the clients' own package lists name comes from the registries, once.
-clients: test-deps clients/node/node_modules/.package-lock.json
+clients: build-deps client-deps clients/node/node_modules/.package-lock.json
 	cd clients/node && npm run --silent build
 	cd clients/go && go mod download
 
@@ -93,7 +96,7 @@ run: build
 	    key=$$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n'); shown=$$key; \
 	    echo "SECRET_KEY is not set. For this run it is $$key"; \
 	fi; \
-	echo "To talk to it: wscat -c \"ws://127.0.0.1:$(PORT)/?api-key=$$shown\""; \
+	echo "To talk to it: npx wscat@6 -c \"ws://127.0.0.1:$(PORT)/?api-key=$$shown\""; \
 	FLUXION_SECRET_KEY="$$key" exec ./fluxion --data tmp_data --host 127.0.0.1 --port $(PORT)
 
 # --- testing ---

@@ -39,7 +39,8 @@ class ItemStream : public ReplyStream {
     }
 
   protected:
-    // Looks at one more item, appends it if it belongs to the answer. False at the end.
+    // Looks at one more item and appends it if it belongs to the answer, or passes some that do
+    // not. Some microseconds of work: for 16 calls nobody looks at the clock. False at the end.
     virtual bool nextItem(std::string& out, bool& appended) = 0;
 
     // Before every item but the first.

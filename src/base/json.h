@@ -6,8 +6,8 @@
 // pairs, control characters, numbers' grammar, one value and nothing behind it, nesting. Numbers
 // keep the text they came as, so that a number too large for 64 bits is an error of its field and
 // not of the message, and nothing is ever rounded. simdjson does the parsing (its on-demand
-// front end, walked from end to end: its DOM refuses a text for one number beyond 64 bits), except of
-// short plain texts (base/plain_json).
+// front end, walked from end to end: its DOM refuses a text for one number beyond 64 bits), except
+// of short plain texts (base/plain_json).
 //
 // Out: plain appends to a string.
 

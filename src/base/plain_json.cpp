@@ -1,59 +1,15 @@
 #include "base/plain_json.h"
 
-#include <bit>
+#include <cstdint>
 #include <cstring>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+
+#include "base/json_text.h"
 
 namespace fluxion {
 
 namespace {
 
-constexpr size_t kStep = 16; // bytes looked at together, also behind the end
 constexpr size_t kMaxPlainDepth = 8;
-
-// The place of the first of 16 bytes that is no plain part of a string; kStep if all are.
-size_t plainBytes(const char* in)
-{
-#if defined(__SSE2__)
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in));
-    const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-    const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-    // Signed: below U+0020, and everything that is not ASCII.
-    const __m128i other = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
-    const __m128i special = _mm_or_si128(_mm_or_si128(quote, backslash), other);
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special));
-    return mask == 0 ? kStep : static_cast<size_t>(std::countr_zero(mask));
-#else
-    size_t i = 0;
-    while (i < kStep && in[i] >= 0x20 && in[i] < 0x7f && in[i] != '"' && in[i] != '\\')
-        ++i;
-    return i;
-#endif
-}
-
-char oneLetterEscape(char letter)
-{
-    switch (letter) {
-    case '"':
-    case '\\':
-    case '/':
-        return letter;
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return 0;
-    }
-}
 
 // A NUL stands at the end: no reading past it, for it is part of nothing.
 class PlainWalk {
@@ -145,8 +101,8 @@ class PlainWalk {
     {
         ++m_at;
         char* const begin = m_at;
-        for (size_t plain = kStep; plain == kStep; m_at += plain)
-            plain = plainBytes(m_at);
+        for (size_t plain = kTextStep; plain == kTextStep; m_at += plain)
+            plain = plainAsciiBytes(m_at);
         char* out = m_at;
         while (*m_at != '"') {
             // Unescaped where it stands: it never gets longer.
@@ -155,7 +111,7 @@ class PlainWalk {
                 if (*out++ == 0)
                     return false;
                 m_at += 2;
-            } else if (*m_at >= 0x20 && *m_at <= 0x7e) {
+            } else if (static_cast<signed char>(*m_at) >= 0x20) {
                 *out++ = *m_at++;
             } else {
                 return false;
@@ -228,9 +184,9 @@ class PlainWalk {
 
 bool readPlainJson(std::string_view text, std::string& source, std::vector<JsonNode>& nodes)
 {
-    source.resize(text.size() + kStep);
+    source.resize(text.size() + kTextStep);
     std::memcpy(source.data(), text.data(), text.size());
-    std::memset(source.data() + text.size(), 0, kStep);
+    std::memset(source.data() + text.size(), 0, kTextStep);
     nodes.clear();
     return PlainWalk(source.data(), source.data() + text.size(), nodes).text();
 }

@@ -15,8 +15,9 @@ namespace fluxion {
 // Longer texts are read faster by simdjson.
 constexpr size_t kPlainJsonBytes = 1024;
 
-// True: `nodes` hold the value, with views into `source`, which is a copy of `text`. What it
-// accepts, it reads exactly as the long way.
+// True: `nodes` hold the value, with views into `source`, which is overwritten: the text, its
+// strings unescaped where they stand. What it accepts, it reads exactly as the long way. False:
+// both hold rubbish. Any thread.
 bool readPlainJson(std::string_view text, std::string& source, std::vector<JsonNode>& nodes);
 
 } // namespace fluxion

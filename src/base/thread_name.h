@@ -1,5 +1,7 @@
 #pragma once
 
+// Names for those who watch the process.
+
 #include <string>
 
 #include <pthread.h>

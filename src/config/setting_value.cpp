@@ -157,7 +157,12 @@ Status assignSetting(Settings& settings, const SettingSpec& spec, std::string_vi
     if (range.empty())
         return {Code::Usage, "must not contain a line end or NUL"};
     const bool choice = spec.type == SettingType::Choice || spec.type == SettingType::Switch;
-    return {Code::Usage, (choice ? "must be " : "must be from ") + range};
+    std::string problem = (choice ? "must be " : "must be from ") + range;
+    if (spec.type == SettingType::Bytes)
+        problem += ", written like 512KiB, 64MiB or 1GiB";
+    else if (spec.type == SettingType::Duration)
+        problem += ", written like 500ms, 10s, 5min or 1h";
+    return {Code::Usage, std::move(problem)};
 }
 
 } // namespace fluxion

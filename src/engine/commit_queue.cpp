@@ -16,12 +16,12 @@ Accepted CommitQueue::reserve(uint64_t bytes, Mailbox* mailbox)
 {
     if (m_closed)
         return Accepted::No;
-    const uint64_t before = m_bytes.fetch_add(bytes);
-    // One that is larger than the cap by itself must not be told to try again for ever.
-    if (before > 0 && before + bytes > m_maxBytes) {
-        m_bytes -= bytes;
-        return Accepted::No;
-    }
+    uint64_t before = m_bytes.load();
+    do {
+        // One that is larger than the cap by itself must not be told to try again for ever.
+        if (before > 0 && before + bytes > m_maxBytes)
+            return Accepted::No;
+    } while (!m_bytes.compare_exchange_weak(before, before + bytes));
     if (before + bytes <= m_pauseBytes)
         return Accepted::Yes;
     std::lock_guard lock(m_mutex);
@@ -41,6 +41,7 @@ void CommitQueue::push(std::vector<Proposal>& proposals, uint64_t bytes)
     m_waitingBytes += bytes;
     const bool sleeping = std::exchange(m_sleeping, false);
     lock.unlock();
+    proposals.clear();
     if (sleeping)
         m_filled.notify_one();
 }

@@ -34,7 +34,7 @@ class CommitQueue {
 
     // Wakes take() at once. Any thread.
     void wake();
-    // Nothing more is taken in; take() still yields what waits.
+    // No more room is made; take() still yields what waits. Whoever has room must push before.
     void close();
     bool closed() const { return m_closed; }
 

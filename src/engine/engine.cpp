@@ -277,8 +277,9 @@ void Engine::commitLoop()
     nameThread("commit");
     while (true) {
         std::vector<Mailbox*> wantsRoom;
+        const bool closing = m_queue.closed(); // before the last look
         std::vector<Proposal> proposals = m_queue.take(kCommitIdleMs, wantsRoom);
-        const bool ended = proposals.empty() && m_queue.closed();
+        const bool ended = closing && proposals.empty();
         for (Mailbox* mailbox : wantsRoom)
             mailbox->roomAgain();
         commit(std::move(proposals));

@@ -51,7 +51,8 @@ class Engine {
 
     // Any thread. With Accepted::No the mailbox will not hear of it.
     Accepted propose(Proposal proposal);
-    // The same in two steps, for ProposalBatch: room for one, then several at once.
+    // The same in two steps, for ProposalBatch: room for so many bytes, then several at once. Any
+    // thread.
     Accepted reserve(uint64_t bytes, Mailbox* mailbox) { return m_queue.reserve(bytes, mailbox); }
     void propose(std::vector<Proposal>& proposals, uint64_t bytes)
     {

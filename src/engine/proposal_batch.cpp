@@ -7,7 +7,7 @@ namespace fluxion {
 namespace {
 
 // So many leave at once, so that the commit thread begins while the rest is still being read.
-constexpr size_t kEnough = 32;
+constexpr size_t kMaxGathered = 32;
 
 } // namespace
 
@@ -17,9 +17,9 @@ Accepted ProposalBatch::add(Proposal proposal)
     const Accepted accepted = m_engine.reserve(bytes, proposal.mailbox);
     if (accepted != Accepted::No) {
         m_bytes += bytes;
-        m_proposals.reserve(kEnough);
+        m_proposals.reserve(kMaxGathered);
         m_proposals.push_back(std::move(proposal));
-        if (m_proposals.size() >= kEnough)
+        if (m_proposals.size() >= kMaxGathered)
             flush();
     }
     return accepted;
@@ -30,7 +30,6 @@ void ProposalBatch::flush()
     if (m_proposals.empty())
         return;
     m_engine.propose(m_proposals, std::exchange(m_bytes, 0));
-    m_proposals.clear();
 }
 
 } // namespace fluxion

@@ -10,7 +10,8 @@
 
 namespace fluxion {
 
-// One thread. What is added counts in the queue's bounds at once, and is decided after flush().
+// One thread. What is added counts in the queue's bounds at once, and is decided after flush(), or
+// after the 32nd.
 class ProposalBatch {
   public:
     explicit ProposalBatch(Engine& engine) : m_engine(engine) {}

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "base/release.h"
 
 namespace fluxion {
 
@@ -90,7 +91,7 @@ std::string_view BatchBuilder::finish(uint64_t epoch, uint64_t firstSeq, uint32_
 void BatchBuilder::clear()
 {
     if (m_bytes.capacity() > kKeptBytes)
-        m_bytes = std::string();
+        release(m_bytes);
     m_bytes.assign(kBatchHeaderBytes, '\0');
     m_count = 0;
 }

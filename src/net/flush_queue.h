@@ -1,6 +1,7 @@
 #pragma once
 
-// Who has bytes to send, until the end of the turn.
+// Connections with bytes to send. They leave together at the end of the event loop's turn: however
+// many replies a turn makes for a client, they cost it one system call.
 
 #include <vector>
 
@@ -11,7 +12,9 @@ class PlainTransport;
 // I/O thread; outlives its transports.
 class FlushQueue {
   public:
+    // Once, until it was flushed.
     void add(PlainTransport& transport) { m_waiting.push_back(&transport); }
+    // Before it goes; also from within flush().
     void forget(PlainTransport& transport);
     bool empty() const { return m_waiting.empty(); }
     // Sends for all that wait now. Who has more to send after that waits for the next call.

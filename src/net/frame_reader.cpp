@@ -6,6 +6,8 @@
 
 #include <simdjson.h>
 
+#include "base/release.h"
+
 namespace fluxion {
 
 namespace {
@@ -65,16 +67,17 @@ void FrameReader::feed(std::string_view bytes)
     if (m_ended)
         return;
     if (m_at == m_in.size() && m_in.capacity() > kKeptBytes)
-        m_in = std::string();
+        release(m_in);
     else if (m_at > 0)
         m_in.erase(0, m_at);
     m_at = 0;
-    m_joined.clear();
     m_in.append(bytes);
 }
 
 FrameReader::Event FrameReader::next()
 {
+    if (m_joined.capacity() > kKeptBytes)
+        release(m_joined);
     Head head;
     while (!m_ended && readHead(head)) {
         if (m_fault.kind == Kind::Broken) {
@@ -183,7 +186,8 @@ FrameReader::Event FrameReader::data(const Head& head, std::string_view payload)
     const FrameKind kind = m_messageOpcode == kText ? FrameKind::Text : FrameKind::Binary;
     m_messageOpcode = 0;
     if (!first) {
-        m_joined = std::exchange(m_message, {});
+        m_joined.swap(m_message);
+        release(m_message);
         payload = m_joined;
     }
     if (kind == FrameKind::Text && !isUtf8(payload))

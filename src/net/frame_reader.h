@@ -40,6 +40,11 @@ class FrameReader {
     // After Close or Broken: only NeedMore.
     Event next();
 
+    // Room of its buffers.
+    uint64_t memoryBytes() const
+    {
+        return m_in.capacity() + m_message.capacity() + m_joined.capacity();
+    }
     // Bytes held of messages that are not whole yet.
     uint64_t heldBytes() const { return m_in.size() - m_at + m_message.size(); }
 

@@ -71,7 +71,7 @@ class IoLoop : public QObject, public Mailbox {
     void note(std::string_view line) const { m_shared.sink(LogLevel::Warning, line); }
     ProposalBatch& proposals() { return m_proposals; }
     FlushQueue& flushQueue() { return m_flushes; }
-    // Room to read into, until the next turn.
+    // Room to read into, the thread's only one: until the next client reads.
     std::span<char> readBuffer() { return m_readBuffer; }
     // Makes a client of a newcomer; `handshake` is the first that it is sent.
     void welcome(Newcomer& newcomer, std::unique_ptr<QTcpSocket> socket, const Access& access,

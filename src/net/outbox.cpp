@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/release.h"
+
 namespace fluxion {
 
 namespace {
@@ -101,7 +103,7 @@ Outbox::Pumped Outbox::pumpStream(Item& item)
     m_piece.clear();
     if (more)
         return Pumped::Again;
-    m_piece = std::string();
+    release(m_piece);
     finishFront();
     return Pumped::Waiting;
 }

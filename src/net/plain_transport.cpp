@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "base/release.h"
+
 namespace fluxion {
 
 namespace {
@@ -23,9 +25,11 @@ bool mustWait(int error)
 PlainTransport::PlainTransport(int descriptor, std::string received, Listener& listener,
                                FlushQueue& flushes)
     : m_descriptor(descriptor), m_received(std::move(received)), m_listener(listener),
-      m_flushes(flushes),
-      m_readNotifier(std::make_unique<QSocketNotifier>(descriptor, QSocketNotifier::Read))
+      m_flushes(flushes)
 {
+    if (descriptor < 0)
+        return;
+    m_readNotifier = std::make_unique<QSocketNotifier>(descriptor, QSocketNotifier::Read);
     QObject::connect(m_readNotifier.get(), &QSocketNotifier::activated,
                      [this] { m_listener.onReadable(); });
 }
@@ -33,6 +37,7 @@ PlainTransport::PlainTransport(int descriptor, std::string received, Listener& l
 PlainTransport::~PlainTransport()
 {
     close();
+    m_flushes.forget(*this);
 }
 
 size_t PlainTransport::read(char* buffer, size_t size)
@@ -43,8 +48,10 @@ size_t PlainTransport::read(char* buffer, size_t size)
         m_received.erase(0, n);
         return n;
     }
-    if (m_descriptor < 0)
+    if (m_descriptor < 0) {
+        tellClosed();
         return 0;
+    }
     const ssize_t n = ::recv(m_descriptor, buffer, size, 0);
     if (n > 0)
         return static_cast<size_t>(n);
@@ -92,34 +99,33 @@ void PlainTransport::flush()
 // True: the peer took some.
 bool PlainTransport::sendSome()
 {
-    bool sent = false;
-    while (m_outAt < m_out.size()) {
-        const ssize_t n = ::send(m_descriptor, m_out.data() + m_outAt, m_out.size() - m_outAt,
-                                 MSG_NOSIGNAL | MSG_DONTWAIT);
+    size_t at = 0;
+    while (at < m_out.size()) {
+        const ssize_t n =
+            ::send(m_descriptor, m_out.data() + at, m_out.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && !mustWait(errno)) {
             closed();
-            return sent;
+            return false;
         }
         if (n < 0)
             break;
-        m_outAt += static_cast<size_t>(n);
-        sent = true;
+        at += static_cast<size_t>(n);
     }
-    if (m_outAt < m_out.size()) {
-        m_out.erase(0, m_outAt);
-    } else if (m_out.capacity() > kKeptBytes) {
-        m_out = std::string();
-    } else {
+    if (at < m_out.size())
+        m_out.erase(0, at);
+    else if (m_out.capacity() > kKeptBytes)
+        release(m_out);
+    else
         m_out.clear();
-    }
-    m_outAt = 0;
-    return sent;
+    return at > 0;
 }
 
 void PlainTransport::closeWhenSent()
 {
+    if (m_descriptor < 0)
+        return;
     m_closing = true;
     if (!std::exchange(m_queued, true))
         m_flushes.add(*this);
@@ -127,15 +133,20 @@ void PlainTransport::closeWhenSent()
 
 void PlainTransport::abort()
 {
+    m_closedTold = true;
     close();
 }
 
 void PlainTransport::closed()
 {
-    if (m_descriptor < 0)
-        return;
     close();
-    m_listener.onClosed();
+    tellClosed();
+}
+
+void PlainTransport::tellClosed()
+{
+    if (!std::exchange(m_closedTold, true))
+        m_listener.onClosed();
 }
 
 void PlainTransport::close()

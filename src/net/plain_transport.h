@@ -15,7 +15,8 @@ namespace fluxion {
 
 class PlainTransport final : public Transport {
   public:
-    // Owns the descriptor, connected and non-blocking. `received` was read from it already.
+    // Owns the descriptor, connected and non-blocking; with -1 the first read() tells that the
+    // connection has ended. `received` was read from it already.
     PlainTransport(int descriptor, std::string received, Listener& listener, FlushQueue& flushes);
     ~PlainTransport() override;
     PlainTransport(const PlainTransport&) = delete;
@@ -24,7 +25,7 @@ class PlainTransport final : public Transport {
     size_t read(char* buffer, size_t size) override;
     void setReading(bool on) override;
     void write(std::string_view bytes) override;
-    uint64_t unsentBytes() const override { return m_out.size() - m_outAt; }
+    uint64_t unsentBytes() const override { return m_out.size(); }
     void closeWhenSent() override;
     void abort() override;
 
@@ -35,6 +36,7 @@ class PlainTransport final : public Transport {
     bool sendSome();
     void close();
     void closed();
+    void tellClosed();
 
     int m_descriptor;
     std::string m_received; // before it was ours
@@ -43,9 +45,9 @@ class PlainTransport final : public Transport {
     std::unique_ptr<QSocketNotifier> m_readNotifier;
     std::unique_ptr<QSocketNotifier> m_writeNotifier; // made when the peer first lets us wait
     std::string m_out;
-    size_t m_outAt = 0; // sent of m_out
     bool m_queued = false;
     bool m_closing = false;
+    bool m_closedTold = false;
 };
 
 } // namespace fluxion

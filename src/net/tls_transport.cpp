@@ -1,5 +1,7 @@
 #include "net/tls_transport.h"
 
+#include <algorithm>
+
 namespace fluxion {
 
 namespace {

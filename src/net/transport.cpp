@@ -14,8 +14,8 @@ std::unique_ptr<Transport> Transport::of(std::unique_ptr<QTcpSocket> socket, Lis
 {
     if (qobject_cast<QSslSocket*>(socket.get()))
         return std::make_unique<TlsTransport>(std::move(socket), listener);
-    // Of the same open connection, so that the socket may close its own. -1, when there are no more
-    // descriptors, is a connection that has ended.
+    // Of the same open connection, so that the socket may close its own. Without one to spare the
+    // connection ends: the transport says so.
     const int descriptor =
         ::fcntl(static_cast<int>(socket->socketDescriptor()), F_DUPFD_CLOEXEC, 0);
     std::string received = socket->readAll().toStdString();

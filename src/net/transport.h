@@ -11,8 +11,6 @@
 
 namespace fluxion {
 
-// Connections with bytes to send. They leave together at the end of the event loop's turn: however
-// many replies a turn makes for a client, they cost it one system call.
 class FlushQueue;
 
 // I/O thread.
@@ -34,7 +32,7 @@ class Transport {
     // Takes up to `size` bytes of what has come, or 0: nothing has. Fewer than asked for are all
     // there are now.
     virtual size_t read(char* buffer, size_t size) = 0;
-    // Off: onReadable() is not called, and the peer's close is not seen.
+    // Off: onReadable() is not called. Without TLS, the peer's close is not seen then.
     virtual void setReading(bool on) = 0;
     // Never refuses; see unsentBytes().
     virtual void write(std::string_view bytes) = 0;
@@ -44,7 +42,8 @@ class Transport {
     // Closes at once; what was not sent is lost. No call follows.
     virtual void abort() = 0;
 
-    // Takes over a connected socket, with what it holds. `listener` outlives the transport.
+    // Takes over a connected socket, with what it holds. A QSslSocket must be encrypted. `listener`
+    // outlives the transport.
     static std::unique_ptr<Transport> of(std::unique_ptr<QTcpSocket> socket, Listener& listener,
                                          FlushQueue& flushes);
 };

@@ -1,6 +1,7 @@
 #include "net/web_socket_client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <QTimer>
 
@@ -52,13 +53,24 @@ void WebSocketClient::onReadable()
     const std::span<char> buffer = m_loop.readBuffer();
     for (int i = 0; !m_paused && !m_gone; ++i) {
         if (i == kReadsPerTurn)
-            return soon(&WebSocketClient::onReadable);
+            return readSoon();
         const size_t bytes = m_transport->read(buffer.data(), buffer.size());
         m_reader.feed({buffer.data(), bytes});
         readFrames();
         if (bytes < buffer.size())
             return;
     }
+}
+
+// Once in a turn, however often it is asked for.
+void WebSocketClient::readSoon()
+{
+    if (std::exchange(m_readQueued, true))
+        return;
+    m_loop.pumpSoon(*this, [this] {
+        m_readQueued = false;
+        onReadable();
+    });
 }
 
 // Until no frame is whole, or the client has to wait.
@@ -177,7 +189,7 @@ void WebSocketClient::updatePause()
     m_transport->setReading(!pause);
     m_heardUs = m_loop.service().clock.steadyUs();
     if (!pause)
-        soon(&WebSocketClient::onReadable);
+        readSoon();
 }
 
 // A turn later: the session may be in the midst of a request.
@@ -209,7 +221,7 @@ void WebSocketClient::close(int code, const std::string& reason)
     // The client's answer has to come in.
     m_paused = false;
     m_transport->setReading(true);
-    soon(&WebSocketClient::onReadable);
+    readSoon();
 }
 
 void WebSocketClient::closeWhenDone(int code, std::string reason)

@@ -45,6 +45,7 @@ class WebSocketClient : public QObject, public ClientLink, private Transport::Li
     void onSent() override;
     void onClosed() override { leave(); }
     void readFrames();
+    void readSoon();
     void on(const FrameReader::Event& event);
     void pump();
     bool overfull();
@@ -73,6 +74,7 @@ class WebSocketClient : public QObject, public ClientLink, private Transport::Li
     bool m_sessionPauses = false;
     bool m_paused = false;
     bool m_pumpQueued = false;
+    bool m_readQueued = false;
     bool m_gone = false;
 };
 

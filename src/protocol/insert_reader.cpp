@@ -1,73 +1,25 @@
 #include "protocol/insert_reader.h"
 
-#include <bit>
 #include <cstring>
 
 #include <simdjson.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+
+#include "base/json.h"
+#include "base/json_text.h"
+#include "base/release.h"
 
 namespace fluxion {
 
 namespace {
 
-constexpr size_t kStep = 16; // bytes looked at together
 constexpr size_t kNodesPerRecord = 9;
 constexpr size_t kMaxIntegerDigits = 18; // fit 64 bits, whatever they are
-
-// The place of the first of 16 bytes that cannot be copied as it is: quote, backslash, control.
-// kStep if all can. Copies all 16.
-size_t copyPlain(char* out, const char* in)
-{
-#if defined(__SSE2__)
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), bytes);
-    const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-    const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-    const __m128i special = _mm_or_si128(_mm_or_si128(quote, backslash), control);
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special));
-    return mask == 0 ? kStep : static_cast<size_t>(std::countr_zero(mask));
-#else
-    std::memcpy(out, in, kStep);
-    for (size_t i = 0; i < kStep; ++i) {
-        const auto c = static_cast<unsigned char>(in[i]);
-        if (c < 0x20 || c == '"' || c == '\\')
-            return i;
-    }
-    return kStep;
-#endif
-}
-
-// What a one-letter escape stands for; 0 for all that is none, \u included.
-char unescaped(char letter)
-{
-    switch (letter) {
-    case '"':
-    case '\\':
-    case '/':
-        return letter;
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return 0;
-    }
-}
 
 // How a payload stands in the message.
 enum class Form { Inline, Text };
 
 // Walks over the message. The functions return false for whatever is not plain; nothing is read
-// after that. There are kStep bytes behind the end that may be looked at.
+// after that. There are kTextStep bytes behind the end that may be looked at.
 class Walk {
   public:
     Walk(const char* begin, const char* end, char* strings)
@@ -246,10 +198,10 @@ class Walk {
     {
         char* const begin = m_out;
         while (m_at < m_end) {
-            const size_t plain = copyPlain(m_out, m_at);
+            const size_t plain = copyPlainBytes(m_out, m_at);
             m_at += plain;
             m_out += plain;
-            if (plain == kStep)
+            if (plain == kTextStep)
                 continue;
             if (m_at >= m_end)
                 return false;
@@ -285,7 +237,7 @@ class Walk {
                 return 0;
             if (*m_at == '\\')
                 ++m_at;
-            else if (unescaped(*m_at) == 0)
+            else if (oneLetterEscape(*m_at) == 0)
                 return 0;
             else
                 return letter();
@@ -298,7 +250,7 @@ class Walk {
     {
         if (m_at >= m_end)
             return 0;
-        return unescaped(*m_at++);
+        return oneLetterEscape(*m_at++);
     }
 
     const char* m_at;
@@ -322,12 +274,12 @@ const InsertMessage* InsertReader::read(std::string_view message)
     m_message.request.records.clear();
     // The message itself has no room behind it: the last bytes are walked in a copy. Copying all is
     // cheaper than telling the two apart at every byte.
-    const size_t room = message.size() + 2 * kStep;
+    const size_t room = message.size() + 2 * kTextStep;
     if (m_strings.size() < 2 * room)
         m_strings.resize(2 * room);
     char* const copy = m_strings.data() + room;
     std::memcpy(copy, message.data(), message.size());
-    std::memset(copy + message.size(), 0, kStep);
+    std::memset(copy + message.size(), 0, kTextStep);
     Walk walk(copy, copy + message.size(), m_strings.data());
     return walk.message(m_message, m_maxNameBytes) ? &m_message : nullptr;
 }
@@ -336,8 +288,8 @@ void InsertReader::trim()
 {
     if (m_strings.size() <= 2 * kKeptJsonBytes)
         return;
-    m_strings = {};
-    m_message = {};
+    release(m_strings);
+    release(m_message.request.records);
 }
 
 } // namespace fluxion

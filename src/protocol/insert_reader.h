@@ -8,7 +8,7 @@
 // caller then takes the general way, which says what is wrong. What it does accept, it must read
 // exactly as the general way would: tests/fuzz holds the two against each other.
 
-#include <optional>
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -36,7 +36,7 @@ class InsertReader {
   private:
     const size_t m_maxNameBytes;
     InsertMessage m_message;
-    std::vector<char> m_strings; // unescaped; never longer than the message
+    std::vector<char> m_strings; // unescaped; behind them, a copy of the message
 };
 
 } // namespace fluxion

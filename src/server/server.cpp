@@ -179,8 +179,10 @@ Status serve(const Settings& settings, LogSink sink)
     engine.value()->start();
     listener.startServing();
     const std::string scheme = limits.value().tls.isNull() ? "ws" : "wss";
+    const bool bare = settings.host.find(':') != std::string::npos; // an IPv6 address
+    const std::string host = bare ? "[" + settings.host + "]" : settings.host;
     sink(LogLevel::Info, "fluxion " + std::string(kVersion) + " listening on " + scheme + "://" +
-                             settings.host + ":" + std::to_string(listener.serverPort()));
+                             host + ":" + std::to_string(listener.serverPort()));
     QCoreApplication::exec();
     sink(LogLevel::Info, "stopping");
     listener.stop(settings.drainTimeoutMs * kUsPerMs);

@@ -7,6 +7,9 @@ namespace fluxion {
 namespace {
 
 constexpr size_t kBlockOverhead = 16; // what malloc adds to a block, rounded up
+// A chunk that begins where a full one ended has a quarter of its room: enough to spare most of the
+// growing, little enough for a document that now rests.
+constexpr size_t kRoomKept = 4;
 
 } // namespace
 
@@ -80,8 +83,13 @@ void OpenChunk::dropFirst(size_t count)
 void OpenChunk::clear()
 {
     ++m_stamp;
-    m_entries.clear();
-    m_arena.clear();
+    std::vector<Entry> entries;
+    std::string arena;
+    entries.reserve(m_entries.size() / kRoomKept);
+    if (m_arena.size() <= 2 * kOpenChunkDataBytes) // else one large record filled it
+        arena.reserve(m_arena.size() / kRoomKept);
+    m_entries.swap(entries);
+    m_arena.swap(arena);
     m_unusedBytes = 0;
 }
 
@@ -98,7 +106,7 @@ void OpenChunk::compact()
         arena.append(m_arena, e.offset, e.length);
         e.offset = offset;
     }
-    m_arena = std::move(arena);
+    m_arena.swap(arena);
     m_unusedBytes = 0;
 }
 

@@ -46,7 +46,7 @@ class OpenChunk {
     bool eraseRange(int64_t from, int64_t to);
     // Drops the first `count` and gives unused memory back.
     void dropFirst(size_t count);
-    // Drops all and keeps the room, for as many as were there.
+    // Drops all, and has room for some: more is coming.
     void clear();
 
     // The first `count` (at least 1) as a raw chunk.

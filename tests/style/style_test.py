@@ -166,6 +166,16 @@ def moc_scanner(path, lines):
             yield number, "a digit separator in a file that moc reads: qmake may miss its includes"
 
 
+KEEPS_ROOM = re.compile(r"\w = std::string\(\);")
+
+
+def kept_room(path, lines):
+    if path.endswith(CODE) and path.startswith("src/"):
+        for number, line in enumerate(lines, 1):
+            if KEEPS_ROOM.search(line):
+                yield number, "keeps the string's memory: release() of base/release.h does not"
+
+
 UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
 
@@ -228,6 +238,8 @@ RULES = (
     (file_name, ("src/base/FileLog.h", ""), ("src/base/file_log.h", "")),
     (file_name, ("src/base/log_manager.h", ""), ("src/base/log_sink.h", "")),
     (file_length, ("clients/go/a.go", "\n" * (MAX_FILE_LINES + 1)), ("a.md", "\n" * 9999)),
+    (kept_room, ("src/net/a.cpp", "m_in = std::string();"),
+     ("src/net/a.cpp", "const auto text = std::string(n, ' ');")),
     (moc_scanner, ("tests/a.cpp", "int x = 10'000;\n#include \"a.moc\""),
      ("tests/a.cpp", "int x = 10'000;")),
     (unfinished, ("docs/a.md", "TO" "DO: all of it"), ("docs/a.md", "nothing to do")),

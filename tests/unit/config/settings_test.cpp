@@ -167,7 +167,8 @@ TEST_CASE("every bad value is refused with the place, the range and the value")
     CHECK(World{{"--port", "65536"}, {}, {}}.error() ==
           "--port: must be from 0 to 65535, not \"65536\"");
     CHECK(World{{}, {{"FLUXION_SEGMENT_SIZE", "1KiB"}}, {}}.error() ==
-          "FLUXION_SEGMENT_SIZE: must be from 4 KiB to 1 GiB, not \"1KiB\"");
+          "FLUXION_SEGMENT_SIZE: must be from 4 KiB to 1 GiB, written like 512KiB, 64MiB or 1GiB, "
+          "not \"1KiB\"");
     CHECK(World{{"--config=f"}, {}, {{"f", "host=::\n\ndurability = often"}}}.error() ==
           "f:3: durability: must be always, interval or none, not \"often\"");
 }

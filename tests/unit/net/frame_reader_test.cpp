@@ -74,6 +74,7 @@ class FrameReaderTest : public QObject {
     void reads_data();
     void reads();
     void lengthIsJudgedBeforeThePayloadComes();
+    void aLargeMessageLeavesNoRoomBehind();
 };
 
 void FrameReaderTest::reads_data()
@@ -149,6 +150,25 @@ void FrameReaderTest::lengthIsJudgedBeforeThePayloadComes()
                            8)); // 1000 bytes to come
     QCOMPARE(other.next().kind, FrameReader::Kind::NeedMore);
     QVERIFY(other.heldBytes() < 64);
+}
+
+void FrameReaderTest::aLargeMessageLeavesNoRoomBehind()
+{
+    constexpr size_t kLarge = 1 << 20;
+    std::string whole("\x82\xff\0\0\0\0\0\x10\0\0mask", 14);
+    whole.append(kLarge, 'x');
+    std::string fragments = whole;
+    fragments[0] = '\x02'; // more follows
+    for (const std::string& bytes : {whole, fragments + frame(0x80, "end")}) {
+        FrameReader reader(2 * kLarge);
+        reader.feed(bytes);
+        QCOMPARE(reader.next().kind, FrameReader::Kind::Message);
+        QCOMPARE(reader.next().kind, FrameReader::Kind::NeedMore);
+        reader.feed(frame(0x82, "small"));
+        QCOMPARE(reader.next().kind, FrameReader::Kind::Message);
+        QVERIFY2(reader.memoryBytes() < kLarge / 4,
+                 qPrintable(QString::number(reader.memoryBytes())));
+    }
 }
 
 std::unique_ptr<QObject> makeFrameReaderTest()

@@ -13,6 +13,8 @@ int main(int argc, char** argv)
     const auto epollTimers = makeEpollTimersTest();
     const auto frameReader = makeFrameReaderTest();
     const auto httpHead = makeHttpHeadTest();
-    return fluxion::runQtSuites(
-        {epollDispatcher.get(), epollTimers.get(), frameReader.get(), httpHead.get()}, argc, argv);
+    const auto transport = makeTransportTest();
+    return fluxion::runQtSuites({epollDispatcher.get(), epollTimers.get(), frameReader.get(),
+                                 httpHead.get(), transport.get()},
+                                argc, argv);
 }

@@ -9,3 +9,4 @@ std::unique_ptr<QObject> makeEpollDispatcherTest();
 std::unique_ptr<QObject> makeEpollTimersTest();
 std::unique_ptr<QObject> makeFrameReaderTest();
 std::unique_ptr<QObject> makeHttpHeadTest();
+std::unique_ptr<QObject> makeTransportTest();

@@ -336,6 +336,22 @@ TEST_CASE("a pinned version does not see later changes")
     CHECK_FALSE(current->hasAnyIn(200, 800));
 }
 
+TEST_CASE("what a full open chunk held is not kept as room")
+{
+    Document large;
+    large.insert(0, std::string(16 << 20, 'x'), 1);
+    large.insert(1, "small", 2);
+    large.insert(2, "small", 3);
+    Document plain;
+    plain.insert(0, std::string(16 << 20, 'x'), 1);
+    CHECK(large.memoryBytes() < plain.memoryBytes() + (1 << 20));
+
+    Document resting;
+    for (int64_t ts = 0; ts < 65; ++ts)
+        resting.insert(ts, "0123456789012345678901234567890123456789", 1);
+    CHECK(resting.memoryBytes() < 65 * 41 + 2500);
+}
+
 TEST_CASE("the content hash is of the records, not of their layout")
 {
     Pair ordered;
