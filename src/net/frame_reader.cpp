@@ -66,18 +66,28 @@ void FrameReader::feed(std::string_view bytes)
 {
     if (m_ended)
         return;
-    if (m_at == m_in.size() && m_in.capacity() > kKeptBytes)
-        release(m_in);
-    else if (m_at > 0)
-        m_in.erase(0, m_at);
+    m_in.erase(0, m_at);
     m_at = 0;
     m_in.append(bytes);
 }
 
-FrameReader::Event FrameReader::next()
+// What was handed out is dealt with, and an idle connection holds no large message.
+void FrameReader::forgetHandedOut()
 {
     if (m_joined.capacity() > kKeptBytes)
         release(m_joined);
+    if (m_at != m_in.size())
+        return;
+    if (m_in.capacity() > kKeptBytes)
+        release(m_in);
+    else
+        m_in.clear();
+    m_at = 0;
+}
+
+FrameReader::Event FrameReader::next()
+{
+    forgetHandedOut();
     Head head;
     while (!m_ended && readHead(head)) {
         if (m_fault.kind == Kind::Broken) {

@@ -64,6 +64,7 @@ class FrameReader {
     Event data(const Head& head, std::string_view payload);
     Event broken(int closeCode, std::string why);
     std::string_view takePayload(const Head& head);
+    void forgetHandedOut();
 
     const uint64_t m_maxMessageBytes;
     std::string m_in;

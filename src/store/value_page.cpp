@@ -17,6 +17,8 @@ constexpr size_t kMaxHeaderBytes = 1 + 6 * 10;
 constexpr uint32_t kDead = UINT32_MAX; // offset of an item that is being rewritten
 constexpr size_t kIndexStep = 16;      // items by which the index arrays grow
 constexpr size_t kMinCompactBytes = 512;
+constexpr size_t kSlack = 16;           // an arena grows by this part of itself
+constexpr size_t kArenaStepBytes = 512; // in steps, so that what one page leaves fits another
 
 uint64_t readVarint(const char*& at)
 {
@@ -54,6 +56,12 @@ size_t writeHeader(char* out, const ValueItem& item, bool blob, size_t blobIndex
     if (blob)
         at = writeVarint(at, blobIndex);
     return static_cast<size_t>(at - out);
+}
+
+size_t roomFor(size_t bytes)
+{
+    const size_t room = bytes + bytes / kSlack;
+    return (room + kArenaStepBytes - 1) / kArenaStepBytes * kArenaStepBytes;
 }
 
 template <class T> void reserveStep(std::vector<T>& v)
@@ -226,7 +234,7 @@ void ValuePage::makeRoom(size_t bytes)
     if (!isMostlyLive() || (full && m_garbageBytes > 0))
         compact(bytes);
     else if (full)
-        m_arena.reserve(m_arena.size() + m_arena.size() / 8 + bytes);
+        m_arena.reserve(roomFor(m_arena.size() + bytes));
 }
 
 void ValuePage::compact(size_t extraBytes)
@@ -234,7 +242,7 @@ void ValuePage::compact(size_t extraBytes)
     const size_t live = m_arena.size() - m_garbageBytes;
     std::vector<char> arena;
     std::vector<Ref<ValueBlob>> blobs;
-    arena.reserve(live + live / 8 + extraBytes);
+    arena.reserve(roomFor(live + extraBytes));
     for (size_t i = 0; i < m_offsets.size(); ++i) {
         if (m_offsets[i] == kDead)
             continue;
@@ -292,7 +300,7 @@ ValuePage ValuePage::splitOff(unsigned bit)
         halves[s].m_tags.reserve(items[s] + kIndexStep);
         halves[s].m_moreTags.reserve(items[s] + kIndexStep);
         halves[s].m_offsets.reserve(items[s] + kIndexStep);
-        halves[s].m_arena.reserve(bytes[s] + bytes[s] / 8 + kMaxHeaderBytes);
+        halves[s].m_arena.reserve(roomFor(bytes[s] + kMaxHeaderBytes));
     }
     for (size_t i = 0; i < size(); ++i) {
         ValuePage& half = halves[side[i]];

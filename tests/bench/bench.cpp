@@ -3,6 +3,8 @@
 //     bench SERVER ECHO_SERVER COMMIT [--pairs N] [--seconds S] [--only WORD] [--out FILE]
 //           [--findings FILE]
 //     bench SERVER ECHO_SERVER COMMIT --smoke      every line, for moments: does it work?
+//
+// With --only, the lines whose name contains WORD; --out is then left alone.
 
 #include <cstdio>
 #include <cstdlib>
@@ -72,27 +74,46 @@ void takeDescriptors()
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Only what is whole and was given its time is worth keeping.
+bool write(const Options& options, const std::string& text)
+{
+    const char* path = options.out.c_str();
+    if (!options.context.only.empty() || options.context.smoke) {
+        std::fprintf(stderr, "bench: not the whole, so %s stays as it is\n", path);
+        return true;
+    }
+    std::ofstream out(path);
+    out << text << std::flush;
+    if (!out)
+        std::fprintf(stderr, "bench: %s cannot be written\n", path);
+    return out.good();
+}
+
 int measureAll(const Options& options)
 {
     std::vector<Line> lines;
     int failed = 0;
+    const Context& context = options.context;
     for (const auto measure :
          {measureThroughput, measureMemory, measureReplay, measurePattern, measureStart}) {
-        if (!options.context.only.empty() && measure != measureThroughput)
-            continue;
         try {
-            for (Line& line : measure(options.context))
+            for (Line& line : measure(context))
                 lines.push_back(std::move(line));
         } catch (const std::exception& fault) {
             std::fprintf(stderr, "bench: %s\n", fault.what());
             ++failed;
         }
     }
-    const std::string text = report(options.context, lines, contentOf(options.findings));
-    std::printf("%s", text.c_str());
-    if (!options.out.empty() && failed == 0)
-        std::ofstream(options.out) << text;
-    if (options.context.smoke)
+    if (lines.empty() && failed == 0) {
+        std::fprintf(stderr, "bench: no line has '%s' in its name\n", context.only.c_str());
+        ++failed;
+    }
+    const std::string text = report(context, lines, contentOf(options.findings));
+    if (!lines.empty())
+        std::printf("%s", text.c_str());
+    if (failed == 0 && !options.out.empty())
+        failed += write(options, text) ? 0 : 1;
+    if (context.smoke)
         std::printf("\n%zu passed, %d failed\n", lines.size(), failed);
     return failed == 0 ? 0 : 1;
 }

@@ -10,7 +10,15 @@
 
 namespace fluxion::bench {
 
-Connection::Connection(Wire wire, uint16_t port, const std::string& key) : m_wire(wire)
+namespace {
+
+constexpr int kOpClose = 8;
+constexpr int kOpPing = 9;
+
+} // namespace
+
+Connection::Connection(Wire wire, uint16_t port, const std::string& key, const std::string& name)
+    : m_wire(wire)
 {
     m_socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
@@ -24,7 +32,7 @@ Connection::Connection(Wire wire, uint16_t port, const std::string& key) : m_wir
     const int on = 1;
     ::setsockopt(m_socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (wire == Wire::WebSocket)
-        shakeHands(key);
+        shakeHands(key, name);
 }
 
 Connection::~Connection()
@@ -32,9 +40,10 @@ Connection::~Connection()
     ::close(m_socket);
 }
 
-void Connection::shakeHands(const std::string& key)
+void Connection::shakeHands(const std::string& key, const std::string& name)
 {
-    send("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    send("GET /" + (name.empty() ? name : "?name=" + name) +
+         " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
          "Authorization: Bearer " +
          key + "\r\n\r\n");
@@ -92,6 +101,11 @@ bool Connection::nextMessage(std::string_view& reply)
             return false;
         const bool last = static_cast<unsigned char>(in[0]) & 0x80;
         m_at += head + size;
+        const int op = in[0] & 0x0f;
+        if (op == kOpPing)
+            continue;
+        if (op == kOpClose)
+            throw std::runtime_error("the server closed a connection");
         reply = in.substr(head, size);
         if (last && !m_joining)
             return true;

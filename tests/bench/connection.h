@@ -14,8 +14,8 @@ namespace fluxion::bench {
 // Everything throws std::runtime_error when the connection fails.
 class Connection {
   public:
-    // WebSocket: shakes hands and waits for the greeting.
-    Connection(Wire wire, uint16_t port, const std::string& key);
+    // WebSocket: shakes hands and waits for the greeting. `name` is what `conn` shows.
+    Connection(Wire wire, uint16_t port, const std::string& key, const std::string& name = {});
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -24,14 +24,15 @@ class Connection {
     void send(std::string_view bytes);
     // Takes what has come; waits if nothing has.
     void receive();
-    // The next whole reply of what has come, valid until the next receive(); fragments are joined.
+    // The next whole reply of what has come, valid until the next receive(); fragments are joined,
+    // pings left out.
     bool next(std::string_view& reply);
 
     // One request, one reply.
     std::string ask(const std::string& message);
 
   private:
-    void shakeHands(const std::string& key);
+    void shakeHands(const std::string& key, const std::string& name);
     bool nextMessage(std::string_view& reply);
     bool nextResp(std::string_view& reply);
 

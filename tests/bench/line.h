@@ -27,12 +27,15 @@ struct Context {
     int pairs = 5;
     double seconds = 1; // of each side of a pair
     bool smoke = false;
-    std::string only{}; // lines whose name contains this
+    std::string only{}; // lines whose name contains this; empty: all
+
+    bool wants(const std::string& load) const { return load.find(only) != std::string::npos; }
 };
 
 double median(std::vector<double> values);
 
-// One function an idea, each in a file named after it.
+// One function an idea, each in a file named after it. They measure the lines that are wanted and
+// throw std::runtime_error when that cannot be done.
 std::vector<Line> measureThroughput(const Context& context);
 std::vector<Line> measureMemory(const Context& context);
 std::vector<Line> measureReplay(const Context& context);

@@ -1,8 +1,8 @@
 #include "bench/load.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <sys/epoll.h>
@@ -19,6 +19,9 @@ namespace {
 using Time = std::chrono::steady_clock;
 
 constexpr int kSilenceMs = 30000;
+// Replies may overtake each other: a request may wait for its own while so many times `inFlight`
+// others are sent.
+constexpr uint64_t kOvertaking = 8;
 
 double cpuSeconds()
 {
@@ -30,11 +33,24 @@ double cpuSeconds()
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+[[noreturn]] void answersNothing(std::string_view reply)
+{
+    throw std::runtime_error("a reply to no request: " + std::string(reply.substr(0, 200)));
+}
+
 // The number that a reply's id carries.
 uint64_t idOf(std::string_view reply)
 {
-    const size_t at = reply.find("\"id\":\"");
-    return at == std::string_view::npos ? 0 : std::strtoull(reply.data() + at + 6, nullptr, 10);
+    constexpr std::string_view kBefore = "\"id\":\"";
+    const size_t at = reply.find(kBefore);
+    if (at == std::string_view::npos)
+        answersNothing(reply);
+    const std::string_view id = reply.substr(at + kBefore.size());
+    uint64_t number = 0;
+    const auto [end, fault] = std::from_chars(id.data(), id.data() + id.size(), number);
+    if (fault != std::errc() || end == id.data() + id.size() || *end != '"')
+        answersNothing(reply);
+    return number;
 }
 
 bool isError(Wire wire, std::string_view reply)
@@ -43,14 +59,19 @@ bool isError(Wire wire, std::string_view reply)
                               : reply.find("\"error\":") != std::string_view::npos;
 }
 
+struct Sent {
+    Time::time_point at;
+    bool open = false;
+};
+
 struct Client {
     Client(const Load& load)
-        : connection(load.request->wire(), load.port, load.key), sentAt(load.inFlight + 1),
+        : connection(load.request->wire(), load.port, load.key), ring(load.inFlight * kOvertaking),
           sent(load.firstNumber), answered(load.firstNumber)
     {
     }
     Connection connection;
-    std::vector<Time::time_point> sentAt; // ring, by number
+    std::vector<Sent> ring; // by number
     uint64_t sent;
     uint64_t answered;
 };
@@ -61,7 +82,7 @@ class Runner {
         : m_load(load), m_last(load.firstNumber + load.requestsEach),
           m_epoll(::epoll_create1(EPOLL_CLOEXEC))
     {
-        if (load.inFlight >= load.request->distinctIds())
+        if (load.inFlight * kOvertaking >= load.request->distinctIds())
             throw std::runtime_error("more requests in flight than ids");
         for (uint64_t c = 0; c < load.connections; ++c) {
             m_clients.push_back(std::make_unique<Client>(load));
@@ -75,6 +96,7 @@ class Runner {
 
     LoadResult run()
     {
+        const double serverCpu = m_load.serverCpu();
         const double cpu = cpuSeconds();
         const auto begin = Time::now();
         const auto end = begin + std::chrono::duration_cast<Time::duration>(
@@ -92,6 +114,7 @@ class Runner {
         }
         m_result.seconds = std::chrono::duration<double>(Time::now() - begin).count();
         m_result.clientCpuSeconds = cpuSeconds() - cpu;
+        m_result.serverCpuSeconds = m_load.serverCpu() - serverCpu;
         std::sort(m_latenciesUs.begin(), m_latenciesUs.end());
         m_result.p50Us = m_latenciesUs[m_latenciesUs.size() / 2];
         m_result.p99Us = m_latenciesUs[m_latenciesUs.size() * 99 / 100];
@@ -107,7 +130,10 @@ class Runner {
         m_out.clear();
         for (uint64_t i = 0; i < count; ++i, ++client.sent) {
             m_load.request->append(m_out, c, client.sent);
-            client.sentAt[client.sent % client.sentAt.size()] = now;
+            Sent& sent = client.ring[client.sent % client.ring.size()];
+            if (sent.open)
+                throw std::runtime_error("a request was left without its reply");
+            sent = {now, true};
         }
         m_open += count;
         client.connection.send(m_out);
@@ -121,14 +147,16 @@ class Runner {
         uint64_t replies = 0;
         std::string_view reply;
         while (client.connection.next(reply)) {
-            const uint64_t number =
-                m_load.request->wire() == Wire::Resp ? client.answered : numberOf(client, reply);
-            const auto waited = now - client.sentAt[number % client.sentAt.size()];
+            if (isError(m_load.request->wire(), reply))
+                throw std::runtime_error(std::string(reply));
+            Sent& sent = requestOf(client, reply);
+            if (!sent.open)
+                answersNothing(reply);
+            sent.open = false;
+            const auto waited = now - sent.at;
             m_latenciesUs.push_back(std::chrono::duration<float, std::micro>(waited).count());
             ++client.answered;
             ++replies;
-            if (m_result.error.empty() && isError(m_load.request->wire(), reply))
-                m_result.error = reply;
         }
         m_result.requests += replies;
         m_open -= replies;
@@ -136,12 +164,19 @@ class Runner {
             sendMore(c, replies, now);
     }
 
-    // An id has fewer digits than a number: it is one of the last that were sent.
-    uint64_t numberOf(const Client& client, std::string_view reply) const
+    // RESP answers in order. An id has fewer digits than a number: it is one of the last sent.
+    Sent& requestOf(Client& client, std::string_view reply) const
     {
-        const uint64_t distinct = m_load.request->distinctIds();
-        const uint64_t behind = (client.sent - 1 - idOf(reply) + distinct) % distinct;
-        return client.sent - 1 - std::min(behind, client.sentAt.size() - 1);
+        uint64_t number = client.answered;
+        if (m_load.request->wire() == Wire::WebSocket) {
+            const uint64_t distinct = m_load.request->distinctIds();
+            const uint64_t id = idOf(reply);
+            const uint64_t behind = (client.sent + distinct - 1 - id) % distinct;
+            if (id >= distinct || behind >= client.ring.size() || behind >= client.sent)
+                answersNothing(reply);
+            number = client.sent - 1 - behind;
+        }
+        return client.ring[number % client.ring.size()];
     }
 
     const Load& m_load;

@@ -4,6 +4,7 @@
 // answers is asked again with one write.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "bench/request.h"
@@ -14,9 +15,9 @@ struct LoadResult {
     uint64_t requests = 0;
     double seconds = 0;
     double clientCpuSeconds = 0;
+    double serverCpuSeconds = 0;
     double p50Us = 0;
     double p99Us = 0;
-    std::string error; // what a reply said, if one was an error; empty otherwise
 };
 
 struct Load {
@@ -28,9 +29,12 @@ struct Load {
     double seconds = 1;        // or, if not 0:
     uint64_t requestsEach = 0; // of each connection
     uint64_t firstNumber = 0;  // of the first request
+    // What the server has used since it started. Asked after the handshakes and at the end.
+    std::function<double()> serverCpu = [] { return 0.0; };
 };
 
-// Throws std::runtime_error when a connection fails.
+// Throws std::runtime_error when a connection fails, a reply says an error, or answers nothing that
+// was asked.
 LoadResult run(const Load& load);
 
 } // namespace fluxion::bench

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <fcntl.h>
-#include <filesystem>
 #include <fstream>
 #include <netinet/in.h>
 #include <stdexcept>
@@ -88,14 +88,20 @@ void Process::launch(std::vector<std::string> command, Port port,
     for (std::string& word : command)
         arguments.push_back(word.data());
     arguments.push_back(nullptr);
+    std::vector<char*> variables;
+    for (char** entry = environ; *entry; ++entry) {
+        if (!std::string_view(*entry).starts_with("FLUXION_"))
+            variables.push_back(*entry);
+    }
+    for (const std::string& entry : environment)
+        variables.push_back(const_cast<char*>(entry.c_str()));
+    variables.push_back(nullptr);
     m_pid = ::fork();
     if (m_pid == 0) {
-        for (const std::string& entry : environment)
-            ::putenv(const_cast<char*>(entry.c_str()));
         const int silent = ::open("/dev/null", O_WRONLY);
         ::dup2(silent, 1);
         ::dup2(port == Port::Announced ? out[1] : silent, 2);
-        ::execvp(arguments[0], arguments.data());
+        ::execvpe(arguments[0], arguments.data(), variables.data());
         ::_exit(127);
     }
     ::close(out[1]);
@@ -122,10 +128,13 @@ void Process::awaitAccept()
 {
     const auto begin = Time::now();
     while (!accepts(m_port)) {
-        if (secondsSince(begin) > kStartTimeoutSeconds || ::waitpid(m_pid, nullptr, WNOHANG) != 0) {
+        const bool ended = ::waitpid(m_pid, nullptr, WNOHANG) != 0;
+        if (ended)
+            forget();
+        else if (secondsSince(begin) > kStartTimeoutSeconds)
             end(SIGKILL);
+        if (m_pid < 0)
             throw std::runtime_error("the server did not start");
-        }
         std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
 }
@@ -146,20 +155,22 @@ void Process::end(int signal)
         return;
     ::kill(m_pid, signal);
     ::waitpid(m_pid, nullptr, 0);
+    forget();
+}
+
+void Process::forget()
+{
     m_pid = -1;
     ::close(m_stderr);
 }
 
 double Process::cpuSeconds() const
 {
-    std::ifstream in("/proc/" + std::to_string(m_pid) + "/stat");
-    std::string word;
-    double ticks = 0;
-    for (int i = 1; i <= 15 && in >> word; ++i) {
-        if (i == 14 || i == 15) // utime, stime
-            ticks += std::atof(word.c_str());
-    }
-    return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    clockid_t clock{};
+    timespec used{};
+    if (::clock_getcpuclockid(m_pid, &clock) != 0 || ::clock_gettime(clock, &used) != 0)
+        throw std::runtime_error("the server has ended");
+    return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
 }
 
 double Process::residentBytes() const
@@ -169,20 +180,6 @@ double Process::residentBytes() const
     double resident = 0;
     in >> total >> resident;
     return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
-}
-
-ScratchFolder::ScratchFolder()
-{
-    char name[] = "/tmp/fluxion-bench-XXXXXX";
-    if (!::mkdtemp(name))
-        throw std::runtime_error("no scratch folder");
-    m_path = name;
-}
-
-ScratchFolder::~ScratchFolder()
-{
-    std::error_code ignored; // what is left is seen by whoever looks into /tmp
-    std::filesystem::remove_all(m_path, ignored);
 }
 
 } // namespace fluxion::bench

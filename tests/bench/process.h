@@ -15,7 +15,8 @@ class Process {
         Announced, // the program prints 127.0.0.1:PORT on standard error
         Given      // a free one is put in place of the word PORT among the arguments
     };
-    // Waits until it can be connected to. Throws std::runtime_error when it does not come up.
+    // Waits until it can be connected to. Of the shell's variables it gets all but FLUXION_*, and
+    // `environment` (NAME=VALUE). Throws std::runtime_error when it does not come up.
     Process(std::vector<std::string> command, Port port,
             const std::vector<std::string>& environment = {});
     ~Process();
@@ -25,6 +26,7 @@ class Process {
     uint16_t port() const { return m_port; }
     // From its start to the first connection that was accepted.
     double startSeconds() const { return m_startSeconds; }
+    // Of all its threads, since its start.
     double cpuSeconds() const;
     double residentBytes() const;
     // Ends it as a power cut would.
@@ -36,25 +38,12 @@ class Process {
     void awaitAnnouncement();
     void awaitAccept();
     void end(int signal);
+    void forget();
 
     pid_t m_pid = -1;
     int m_stderr = -1;
     uint16_t m_port = 0;
     double m_startSeconds = 0;
-};
-
-// A folder under /tmp, removed with this object.
-class ScratchFolder {
-  public:
-    ScratchFolder();
-    ~ScratchFolder();
-    ScratchFolder(const ScratchFolder&) = delete;
-    ScratchFolder& operator=(const ScratchFolder&) = delete;
-
-    const std::string& path() const { return m_path; }
-
-  private:
-    std::string m_path;
 };
 
 } // namespace fluxion::bench

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
@@ -6,6 +7,7 @@
 #include <thread>
 
 #include "bench/line.h"
+#include "bench/scratch_folder.h"
 
 namespace fluxion::bench {
 
@@ -24,13 +26,20 @@ std::string machine()
         }
     }
     return model + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores, " +
-           system.sysname + " " + system.release;
+           system.sysname + " " + system.release + ", data on " + ScratchFolder::fileSystem();
 }
 
-std::string number(double value)
+// A target such as 1/6 asks for a third decimal.
+int decimalsBelowOne(const Line& line)
 {
+    return std::abs(line.target * 100 - std::round(line.target * 100)) > 1e-6 ? 3 : 2;
+}
+
+std::string number(double value, const Line& line)
+{
+    const int decimals = value < 1 ? decimalsBelowOne(line) : value < 10 ? 2 : 1;
     char text[40];
-    std::snprintf(text, sizeof text, value < 10 ? "%.2f" : "%.1f", value);
+    std::snprintf(text, sizeof text, "%.*f", decimals, value);
     return text;
 }
 
@@ -40,20 +49,23 @@ std::string row(const Line& line)
     const double middle = median(line.figures);
     const bool met = atLeast ? middle >= line.target : middle <= line.target;
     const auto [least, most] = std::minmax_element(line.figures.begin(), line.figures.end());
-    std::string figure = "**" + number(middle) + line.unit + "**";
+    std::string figure = "**" + number(middle, line) + line.unit + "**";
     if (line.figures.size() > 1)
-        figure += " (" + number(*least) + "-" + number(*most) + ")";
+        figure += " (" + number(*least, line) + "-" + number(*most, line) + ")";
     return "| " + line.load + " | " + line.against + " | " + (atLeast ? ">= " : "<= ") +
-           number(line.target) + line.unit + " | " + figure + " | " + (met ? "met" : "**missed**") +
-           " |\n";
+           number(line.target, line) + line.unit + " | " + figure + " | " +
+           (met ? "met" : "**missed**") + " |\n";
 }
 
 void appendRaw(std::ostringstream& out, const std::vector<Line>& lines)
 {
     out << "\n## Raw figures\n\n"
-           "Of the lines in requests a second; medians, the rate with its span.\n\n"
-           "| side | requests/s | p50 us | p99 us | server CPU us/request | client CPU us/request "
-           "|\n|---|---|---|---|---|---|\n";
+           "Of the lines in requests a second; medians, the rate with its span. CPU seconds "
+           "are of one run, handshakes left out. A client that is busy more than 95 % of the "
+           "time, in bold, may be what is measured.\n\n"
+           "| line: side | requests/s | p50 us | p99 us | server CPU us/request | client CPU "
+           "us/request | server CPU s | client CPU s | client busy |\n"
+           "|---|---|---|---|---|---|---|---|---|\n";
     for (const Line& line : lines) {
         for (const std::string& raw : line.raw) {
             if (raw.starts_with('|'))
@@ -85,12 +97,15 @@ std::string report(const Context& context, const std::vector<Line>& lines,
     out << "# Benchmarks\n\n"
            "Written by `make bench`; do not edit. Machine: "
         << machine() << ". Commit " << context.commit
-        << ".\n\nEvery ratio is of two sides measured in turns, " << context.pairs << " pairs of "
-        << context.seconds
-        << " s a side: the median, and in brackets the least and the most. Server and client share "
-           "the machine. The server runs with `--io-threads 1`. `100 x 1` means 100 connections "
-           "with one request in flight each; memory is measured once. A target that is not met "
-           "says so.\n\n"
+        << ".\n\nServer and client share the machine. The server runs with `--io-threads 1`. "
+           "`100 x 1` means 100 connections with one request in flight each. Rates are of two "
+           "sides in turns, "
+        << context.pairs << " pairs of " << context.seconds
+        << " s a side, after one that is not counted; `qry`, replay and start are measured "
+        << context.pairs
+        << " times, what data costs in memory once. The figure is the median, with the least "
+           "and the most in brackets. The readings of the memory line vary as a sensor's do, "
+           "but repeat after 180. A target that is not met says so.\n\n"
            "| line | against | target | measured | |\n|---|---|---|---|---|\n";
     for (const Line& line : lines)
         out << row(line);

@@ -9,10 +9,9 @@ namespace {
 constexpr size_t kMaxDigits = 18;
 
 // Masked with a zero key, so that masking costs the client nothing.
-std::string frameOf(Frame frame, const std::string& payload)
+std::string headOf(Frame frame, uint64_t size)
 {
     std::string out(1, static_cast<char>(frame));
-    const uint64_t size = payload.size();
     if (size < 126) {
         out += static_cast<char>(0x80 | size);
     } else {
@@ -21,16 +20,14 @@ std::string frameOf(Frame frame, const std::string& payload)
         for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
             out += static_cast<char>((size >> shift) & 0xff);
     }
-    return out.append(4, '\0') + payload;
+    return out.append(4, '\0');
 }
 
 } // namespace
 
-Request::Request(Wire wire, std::string bytes, uint64_t keys)
+Request::Request(Wire wire, std::string bytes, size_t start, uint64_t keys)
     : m_wire(wire), m_bytes(std::move(bytes)), m_keys(keys)
 {
-    // Behind the frame's head, whose bytes may be anything.
-    const size_t start = wire == Wire::WebSocket ? m_bytes.find('{') : 0;
     for (size_t at = start; at < m_bytes.size();) {
         const char kind = m_bytes[at];
         const size_t end = std::min(m_bytes.find_first_not_of(kind, at), m_bytes.size());
@@ -50,7 +47,8 @@ Request::Request(Wire wire, std::string bytes, uint64_t keys)
 
 Request Request::webSocket(Frame frame, const std::string& payload, uint64_t keys)
 {
-    return {Wire::WebSocket, frameOf(frame, payload), keys};
+    const std::string head = headOf(frame, payload.size());
+    return {Wire::WebSocket, head + payload, head.size(), keys};
 }
 
 Request Request::resp(const std::vector<std::string>& words, uint64_t keys)
@@ -58,7 +56,7 @@ Request Request::resp(const std::vector<std::string>& words, uint64_t keys)
     std::string out = "*" + std::to_string(words.size()) + "\r\n";
     for (const std::string& word : words)
         out += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
-    return {Wire::Resp, out, keys};
+    return {Wire::Resp, out, 0, keys};
 }
 
 void Request::append(std::string& out, uint64_t connection, uint64_t number) const

@@ -33,7 +33,8 @@ class Request {
         char kind;
     };
 
-    Request(Wire wire, std::string bytes, uint64_t keys);
+    // Numbers are looked for from `start` on: a frame's head may hold any byte.
+    Request(Wire wire, std::string bytes, size_t start, uint64_t keys);
 
     Wire m_wire;
     std::string m_bytes;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "bench/line.h"
+#include "bench/scratch_folder.h"
 #include "bench/workload.h"
 
 namespace fluxion::bench {
@@ -13,6 +14,8 @@ std::vector<Line> measureStart(const Context& context)
 {
     Line start{"start to first accept, empty data folder", "", Line::Bound::AtMost, 30, " ms"};
     Line idle{"resident memory, idle", "", Line::Bound::AtMost, 30, " MB"};
+    if (!context.wants(start.load) && !context.wants(idle.load))
+        return {};
     for (int i = 0; i < context.pairs; ++i) {
         ScratchFolder folder;
         const auto server = startServer(context, folder.path());
@@ -20,7 +23,9 @@ std::vector<Line> measureStart(const Context& context)
         std::this_thread::sleep_for(std::chrono::milliseconds(500)); // the first segments are made
         idle.figures.push_back(server->residentBytes() / 1e6);
     }
-    return {start, idle};
+    std::vector<Line> lines{start, idle};
+    std::erase_if(lines, [&](const Line& line) { return !context.wants(line.load); });
+    return lines;
 }
 
 } // namespace fluxion::bench

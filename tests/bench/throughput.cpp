@@ -2,28 +2,23 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <functional>
-#include <stdexcept>
 
-#include "bench/connection.h"
 #include "bench/line.h"
 #include "bench/load.h"
-#include "bench/workload.h"
+#include "bench/stage.h"
 
 namespace fluxion::bench {
 
 namespace {
 
-constexpr uint64_t kKeysPerConnection = 1000;
-constexpr uint64_t kMostConnections = 100;
-constexpr int kIdleConnections = 5000;
+constexpr double kBusy = 0.95; // of a core: above, the client may be what is measured
 
 struct Side {
     const char* name;
-    const Process* server;
-    const Request* request;
+    std::unique_ptr<Process> Stage::*server;
+    const Request Stage::*request;
     uint64_t sent = 0;
-    std::vector<double> rate{}, p50Us{}, p99Us{}, serverUs{}, clientUs{};
+    std::vector<LoadResult> runs{};
 };
 
 struct Pair {
@@ -34,172 +29,133 @@ struct Pair {
     uint64_t inFlight;
     Side a;
     Side b;
-    std::vector<double> ratios{};
 };
 
-double measure(Side& side, const Pair& pair, double seconds)
+std::vector<Pair> allPairs()
 {
-    const double cpu = side.server->cpuSeconds();
+    const Side get{"gval", &Stage::memory, &Stage::get};
+    const Side set{"sval in memory", &Stage::memory, &Stage::set};
+    const Side setDurable{"sval durable", &Stage::durable, &Stage::set};
+    const Side insert{"ins of 100 in memory", &Stage::insertBesideAck, &Stage::insert};
+    const Side ack{"receive and ack", &Stage::ack, &Stage::insert};
+    const Side insertDurable{"ins of 100 durable", &Stage::durable, &Stage::insert};
+    const Side insertBeside{"ins of 100 in memory", &Stage::insertBesideDurable, &Stage::insert};
+    const Side crowded{"gval among 5,000", &Stage::crowded, &Stage::get};
+    const Side alone{"gval alone", &Stage::alone, &Stage::get};
+    const Side echoGet{"echo of gval", &Stage::echo, &Stage::get};
+    const Side echoSet{"echo of sval", &Stage::echo, &Stage::set};
+    const Side redisGet{"redis GET", &Stage::redis, &Stage::respGet};
+    const Side redisSet{"redis SET, appendfsync always", &Stage::redisSynced, &Stage::respSet};
+    const char* const frames = "echo of the same frames";
+    const char* const inMemory = "the same in memory";
+    return {
+        {"gval, 100 x 1", frames, 0.85, 100, 1, get, echoGet},
+        {"gval, 8 x 32", frames, 0.60, 8, 32, get, echoGet},
+        {"sval in memory, 100 x 1", frames, 0.75, 100, 1, set, echoSet},
+        {"sval durable, 100 x 1", inMemory, 0.80, 100, 1, setDurable, set},
+        {"gval, 100 x 1", "redis GET", 0.9, 100, 1, get, redisGet},
+        {"gval, 8 x 32", "redis GET", 1.0, 8, 32, get, redisGet},
+        {"sval durable, 100 x 1", redisSet.name, 1.2, 100, 1, setDurable, redisSet},
+        {"sval durable, 8 x 32", redisSet.name, 2.5, 8, 32, setDurable, redisSet},
+        {"ins of 100 records in memory, 4 x 4", "a server that only receives and acks", 0.5, 4, 4,
+         insert, ack},
+        {"ins of 100 records durable, 4 x 4", inMemory, 0.80, 4, 4, insertDurable, insertBeside},
+        {"gval, one busy connection among 5,000 idle", "the same alone", 0.6, 1, 1, crowded, alone},
+    };
+}
+
+void measure(const Stage& stage, Side& side, const Pair& pair, double seconds)
+{
+    const Process& server = *(stage.*side.server);
     Load load;
-    load.port = side.server->port();
+    load.port = server.port();
     load.key = kKey;
-    load.request = side.request;
+    load.request = &(stage.*side.request);
     load.connections = pair.connections;
     load.inFlight = pair.inFlight;
     load.seconds = seconds;
     load.firstNumber = side.sent;
-    const LoadResult result = run(load);
-    if (!result.error.empty())
-        throw std::runtime_error(result.error);
-    side.sent += result.requests;
-    const auto requests = static_cast<double>(result.requests);
-    side.rate.push_back(requests / result.seconds);
-    side.p50Us.push_back(result.p50Us);
-    side.p99Us.push_back(result.p99Us);
-    side.serverUs.push_back((side.server->cpuSeconds() - cpu) * 1e6 / requests);
-    side.clientUs.push_back(result.clientCpuSeconds * 1e6 / requests);
-    return side.rate.back();
+    load.serverCpu = [&server] { return server.cpuSeconds(); };
+    side.runs.push_back(run(load));
+    side.sent += side.runs.back().requests;
 }
 
-std::string rawFigures(const Side& side)
+double rateOf(const LoadResult& run)
 {
-    const auto [least, most] = std::minmax_element(side.rate.begin(), side.rate.end());
-    char text[200];
-    std::snprintf(text, sizeof text, "| %s | %.0f (%.0f-%.0f) | %.0f | %.0f | %.1f | %.1f |",
-                  side.name, median(side.rate), *least, *most, median(side.p50Us),
-                  median(side.p99Us), median(side.serverUs), median(side.clientUs));
-    return text;
+    return static_cast<double>(run.requests) / run.seconds;
 }
 
-// Every key that is read is there.
-void storeKeys(const Process& server, const Request& set)
+template <typename Figure> std::vector<double> each(const Side& side, Figure figure)
 {
-    Load load;
-    load.port = server.port();
-    load.key = kKey;
-    load.request = &set;
-    load.connections = kMostConnections;
-    load.inFlight = 16;
-    load.requestsEach = kKeysPerConnection;
-    if (const LoadResult result = run(load); !result.error.empty())
-        throw std::runtime_error(result.error);
+    std::vector<double> values;
+    for (const LoadResult& run : side.runs)
+        values.push_back(figure(run));
+    return values;
 }
 
-std::unique_ptr<Process> startRedis(const std::string& folder, bool everyWriteSynced)
+std::vector<double> ratios(const Pair& pair)
 {
-    return std::make_unique<Process>(
-        std::vector<std::string>{"redis-server", "--port", "PORT", "--bind", "127.0.0.1", "--save",
-                                 "", "--dir", folder, "--appendonly",
-                                 everyWriteSynced ? "yes" : "no", "--appendfsync", "always"},
-        Process::Port::Given);
+    std::vector<double> values = each(pair.a, rateOf);
+    for (size_t i = 0; i < values.size(); ++i)
+        values[i] /= rateOf(pair.b.runs[i]);
+    return values;
 }
 
-// All that is loaded, started once.
-struct Stage {
-    explicit Stage(const Context& context)
-        : durable(startServer(context, durableFolder.path())), memory(startServer(context)),
-          crowded(startServer(context)),
-          echo(std::make_unique<Process>(std::vector<std::string>{context.echoServer, "echo"},
-                                         Process::Port::Announced)),
-          ack(std::make_unique<Process>(std::vector<std::string>{context.echoServer, "ack"},
-                                        Process::Port::Announced)),
-          redis(startRedis(redisFolder.path(), false)),
-          redisSynced(startRedis(redisSyncedFolder.path(), true))
-    {
-        for (const Process* server : {durable.get(), memory.get(), crowded.get()})
-            storeKeys(*server, set);
-        for (const Process* server : {redis.get(), redisSynced.get()})
-            storeKeys(*server, respSet);
-        for (int i = 0; i < (context.smoke ? 50 : kIdleConnections); ++i)
-            idle.push_back(std::make_unique<Connection>(Wire::WebSocket, crowded->port(), kKey));
-    }
-
-    const Request get = getValue();
-    const Request set = setValue();
-    const Request insert = insertHundred();
-    const Request respGet = Request::resp({"GET", "key-@@@-~~~~"});
-    const Request respSet = Request::resp({"SET", "key-@@@-~~~~", "0123456789012345678901234567"});
-    ScratchFolder durableFolder, redisFolder, redisSyncedFolder;
-    std::unique_ptr<Process> durable, memory, crowded, echo, ack, redis, redisSynced;
-    std::vector<std::unique_ptr<Connection>> idle;
-};
-
-std::vector<Pair> pairsOn(const Stage& s)
+std::string rawFigures(const Pair& pair, const Side& side)
 {
-    const Process* const durable = s.durable.get();
-    const Process* const memory = s.memory.get();
-    const Process* const echo = s.echo.get();
-    const Process* const redis = s.redis.get();
-    const Process* const synced = s.redisSynced.get();
-    const Side get{"gval", memory, &s.get};
-    const Side set{"sval in memory", memory, &s.set};
-    const Side setDurable{"sval durable", durable, &s.set};
-    const Side insert{"ins of 100 in memory", memory, &s.insert};
-    const Side echoGet{"echo of gval", echo, &s.get};
-    const Side echoSet{"echo of sval", echo, &s.set};
-    const Side redisGet{"redis GET", redis, &s.respGet};
-    const Side redisSet{"redis SET, appendfsync always", synced, &s.respSet};
-    return {
-        {"gval, 100 x 1", "echo of the same frames", 0.85, 100, 1, get, echoGet},
-        {"gval, 8 x 32", "echo of the same frames", 0.60, 8, 32, get, echoGet},
-        {"sval in memory, 100 x 1", "echo of the same frames", 0.75, 100, 1, set, echoSet},
-        {"sval durable, 100 x 1", "the same in memory", 0.80, 100, 1, setDurable, set},
-        {"gval, 100 x 1", "redis GET", 0.9, 100, 1, get, redisGet},
-        {"gval, 8 x 32", "redis GET", 1.0, 8, 32, get, redisGet},
-        {"sval durable, 100 x 1", "redis SET, appendfsync always", 1.2, 100, 1, setDurable,
-         redisSet},
-        {"sval durable, 8 x 32", "redis SET, appendfsync always", 2.5, 8, 32, setDurable, redisSet},
-        {"ins of 100 records in memory, 4 x 4",
-         "a server that only receives and acks",
-         0.5,
-         4,
-         4,
-         insert,
-         {"receive and ack", s.ack.get(), &s.insert}},
-        {"ins of 100 records durable, 4 x 4",
-         "the same in memory",
-         0.80,
-         4,
-         4,
-         {"ins of 100 durable", durable, &s.insert},
-         insert},
-        {"gval, one busy connection among 5,000 idle",
-         "the same alone",
-         0.6,
-         1,
-         1,
-         {"gval among 5,000", s.crowded.get(), &s.get},
-         {"gval alone", memory, &s.get}},
+    using Run = const LoadResult&;
+    const auto middle = [&side](auto figure) { return median(each(side, figure)); };
+    const auto perRequest = [](double seconds, Run run) {
+        return seconds * 1e6 / static_cast<double>(run.requests);
     };
+    const std::vector<double> rates = each(side, rateOf);
+    const auto [least, most] = std::minmax_element(rates.begin(), rates.end());
+    const double busy = middle([](Run run) { return run.clientCpuSeconds / run.seconds; });
+    const char* const mark = busy > kBusy ? "**" : "";
+    char text[400];
+    std::snprintf(
+        text, sizeof text,
+        "| %s: %s | %.0f (%.0f-%.0f) | %.0f | %.0f | %.1f | %.1f | %.2f | %.2f | %s%.0f %%%s |",
+        pair.load, side.name, median(rates), *least, *most,
+        middle([](Run run) { return run.p50Us; }), middle([](Run run) { return run.p99Us; }),
+        middle([&](Run run) { return perRequest(run.serverCpuSeconds, run); }),
+        middle([&](Run run) { return perRequest(run.clientCpuSeconds, run); }),
+        middle([](Run run) { return run.serverCpuSeconds; }),
+        middle([](Run run) { return run.clientCpuSeconds; }), mark, busy * 100, mark);
+    return text;
 }
 
 } // namespace
 
 std::vector<Line> measureThroughput(const Context& context)
 {
-    Stage stage(context);
-    std::vector<Pair> pairs = pairsOn(stage);
-    std::erase_if(pairs, [&](const Pair& pair) {
-        return std::string(pair.load).find(context.only) == std::string::npos;
-    });
-    for (int round = 0; round < context.pairs; ++round) {
+    std::vector<Pair> pairs = allPairs();
+    std::erase_if(pairs, [&](const Pair& pair) { return !context.wants(pair.load); });
+    if (pairs.empty())
+        return {};
+    const Stage stage(context);
+    for (int round = 0; round <= context.pairs; ++round) {
         for (Pair& pair : pairs) {
             // Who goes first changes, so that what the one leaves behind meets both.
             const bool aFirst = round % 2 == 0;
-            measure(aFirst ? pair.a : pair.b, pair, context.seconds);
-            measure(aFirst ? pair.b : pair.a, pair, context.seconds);
-            pair.ratios.push_back(pair.a.rate.back() / pair.b.rate.back());
+            measure(stage, aFirst ? pair.a : pair.b, pair, context.seconds);
+            measure(stage, aFirst ? pair.b : pair.a, pair, context.seconds);
+            if (round > 0)
+                continue;
+            pair.a.runs.clear(); // that was to warm up
+            pair.b.runs.clear();
         }
     }
+    stage.requireIdle();
     std::vector<Line> lines;
-    for (Pair& pair : pairs)
+    for (const Pair& pair : pairs)
         lines.push_back({pair.load,
                          pair.against,
                          Line::Bound::AtLeast,
                          pair.target,
                          {},
-                         std::move(pair.ratios),
-                         {rawFigures(pair.a), rawFigures(pair.b)}});
+                         ratios(pair),
+                         {rawFigures(pair, pair.a), rawFigures(pair, pair.b)}});
     return lines;
 }
 

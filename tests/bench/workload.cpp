@@ -50,7 +50,7 @@ std::unique_ptr<Process> startServer(const Context& context, const std::string& 
 
 namespace {
 
-// Readings differ as those of a sensor do.
+// Readings differ as those of a sensor do, and repeat after 180.
 std::string readings(int time, int from, int to)
 {
     std::string data;
