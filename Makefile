@@ -28,8 +28,8 @@ JOBS ?= $(shell nproc)
 SHELL = /bin/bash
 .NOTPARALLEL:
 .DEFAULT_GOAL = build
-.PHONY: deps build-deps test-deps build tests client-deps sanitized-tests clients run test check format docs \
-    bench torture fresh fuzz fuzz-programs image image-test clean print-build-packages
+.PHONY: deps build-deps test-deps client-deps build tests sanitized-tests clients run test check \
+    format docs bench torture fresh fuzz fuzz-programs image image-test clean print-build-packages
 
 # --- installing ---
 
@@ -119,7 +119,7 @@ docs: tests
 	/usr/bin/python3 clients/generate/generate.py ./fluxion
 
 # What the server does beside its peers on this machine, into docs/benchmarks.md: some minutes, on
-# loopback. BENCH='--only gval --pairs 9' and the like choose.
+# loopback. BENCH='--only gval --pairs 9' and the like choose, and leave the document as it is.
 bench: tests
 	build/tests/bench ./fluxion build/tests/echo_server $$(git describe --always --dirty) \
 	    --findings tests/bench/findings.md --out docs/benchmarks.md $(BENCH)

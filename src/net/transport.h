@@ -24,6 +24,7 @@ class Transport {
         // The peer took bytes.
         virtual void onSent() = 0;
         // The connection has ended, by the peer or by closeWhenSent(); nothing is called after it.
+        // The transport must outlive the call.
         virtual void onClosed() = 0;
     };
 

@@ -178,7 +178,9 @@ std::string decoded(RequestReader& reader, std::string_view message)
     const auto payload = reader.readPayload(envelope);
     if (!payload)
         return refused(payload.error());
-    std::string out = decode(envelope.command->type, payload.value().value);
+    const InsertRequest* const insert = payload.value().insert;
+    std::string out =
+        insert ? decoded(*insert) : decode(envelope.command->type, payload.value().value);
     if (const auto& minSeq = payload.value().minSeq)
         out += " at " + formatPosition(minSeq->log, minSeq->seq);
     return out;

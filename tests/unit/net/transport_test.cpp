@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <netinet/in.h>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -112,6 +113,7 @@ class TransportTest : public QObject {
     void whatDoesNotFitWaitsForThePeer();
     void whatIsWrittenInOnSentLeavesAtTheNextFlush();
     void aListenerMayDestroyWhoIsStillToBeFlushed();
+    void whoTakesItsPlaceWaitsForTheNextFlush();
     void destroyedWhileItWaitsForTheFlush();
     void closeWhenSentDeliversAll();
     void closeWhenNothingIsToBeSent();
@@ -224,6 +226,27 @@ void TransportTest::destroyedWhileItWaitsForTheFlush()
     stays.transport.reset();
     m_flushes.flush();
     QCOMPARE(stays.told.closed, 1);
+}
+
+void TransportTest::whoTakesItsPlaceWaitsForTheNextFlush()
+{
+    Connection first(m_flushes);
+    Told told;
+    Pair old, anew;
+    std::optional<PlainTransport> place; // both stand at one address
+    place.emplace(std::exchange(old.near, -1), "", told, m_flushes);
+    first.told.atSent = [&] {
+        place.emplace(std::exchange(anew.near, -1), "", told, m_flushes);
+        place->write("new");
+    };
+    first.transport->write("x");
+    place->write("old");
+    m_flushes.flush();
+    QCOMPARE(place->unsentBytes(), uint64_t{3});
+    QCOMPARE(told.sent, 0);
+    m_flushes.flush();
+    QCOMPARE(place->unsentBytes(), uint64_t{0});
+    QCOMPARE(told.sent, 1);
 }
 
 void TransportTest::closeWhenSentDeliversAll()
