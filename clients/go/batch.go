@@ -32,11 +32,14 @@ func (c *Client) next() (frame []byte, wait time.Duration) {
 // How many requests from the queue's front go out as one, and whether no other can join them.
 // With mu held.
 func (c *Client) joinable() (count int, full bool) {
-	records, bytes := 0, 0
+	records, bytes, most := 0, 0, maxBatchBytes
+	if bound := c.settings.maxMessageBytes; bound > 0 && bound-envelopeBytes("ins") < most {
+		most = bound - envelopeBytes("ins")
+	}
 	for _, next := range c.queue {
 		records += next.records
 		bytes += len(next.payload)
-		tooMuch := records > c.settings.batchRecords || bytes > maxBatchBytes
+		tooMuch := records > c.settings.batchRecords || bytes > most
 		if next.records == 0 || tooMuch {
 			full = true
 			break
@@ -72,7 +75,11 @@ func refusedForOne(reply []byte) bool {
 	if err := json.Unmarshal(reply, &said); err != nil {
 		return false // who gets it will say so
 	}
-	return said.Code == ErrBadRequest || said.Code == ErrTooLarge || said.Code == ErrTooMany
+	switch said.Code {
+	case ErrBadJSON, ErrBadRequest, ErrTooLarge, ErrTooMany:
+		return true
+	}
+	return false
 }
 
 // Puts the members of a refused message back, each to go by itself. With mu held.

@@ -196,6 +196,46 @@ func TestEachCallIsRefusedByItself(t *testing.T) {
 	same(t, "stored", stored, want)
 }
 
+func TestAJoinedMessageThatIsBadJSONIsSplit(t *testing.T) {
+	f := startFake(t)
+	c := newClient(t, f.url, WithInsertBatching(2, time.Hour))
+	results := insertEach(t, c, numbered(1), numbered(2))
+	joined := await(t, "a frame", f.frames)
+	same(t, "records", len(timestampsOf(t, joined)), 2)
+	joined.reply(t, `,"error":"no JSON","code":"bad_json"`)
+	for range results {
+		alone := await(t, "a part", f.frames)
+		timestamps := timestampsOf(t, alone)
+		same(t, "records", len(timestamps), 1)
+		if timestamps[0] == 1 {
+			alone.reply(t, `,"error":"no JSON","code":"bad_json"`)
+		} else {
+			alone.reply(t, `,"seq":1`)
+		}
+	}
+	if err := await(t, "an insert", results[1]); !errors.Is(err, ErrBadJSON) {
+		t.Errorf("%v", err)
+	}
+	must(t, await(t, "an insert", results[2]))
+}
+
+func TestJoinedInsertsStayBelowMaxMessageBytes(t *testing.T) {
+	s := startServer(t, "--max-message", "64KiB")
+	through := startProxy(t, s.address())
+	c := newClient(t, through.url(), WithInsertBatching(1000, time.Millisecond),
+		WithMaxMessageBytes(64<<10))
+	var records []Record
+	for ts := int64(0); ts < 300; ts++ {
+		record := numbered(ts)
+		record.Data += strings.Repeat("x", 1000)
+		records = append(records, record)
+	}
+	for _, result := range insertEach(t, c, records...) {
+		must(t, await(t, "an insert", result))
+	}
+	same(t, "connections", len(through.arrivals), 1)
+}
+
 func TestAJoinedMessageOfALostConnectionIsNotSentAgain(t *testing.T) {
 	f := startFake(t)
 	c := newClient(t, f.url, WithInsertBatching(2, time.Hour),

@@ -313,13 +313,62 @@ func TestAServerThatGreetsAndLeavesIsWaitedForLonger(t *testing.T) {
 }
 
 func TestAMessageTheServerFindsTooLong(t *testing.T) {
-	s := startServer(t, "--max-message", "64KiB")
+	s := startServer(t, "--max-message", "64KiB") // less than the client knows of
 	c, ctx := s.client(WithReconnect(time.Millisecond, time.Millisecond, 0)), limited(t)
 	err := c.SetValue(ctx, SetValueParams{Col: "c", Key: "k", Value: strings.Repeat("x", 100_000)})
 	if !errors.Is(err, ErrConnectionLost) {
 		t.Errorf("%v", err)
 	}
 	must(t, c.SetValue(ctx, SetValueParams{Col: "c", Key: "k", Value: "short"}))
+}
+
+func TestARequestOverMaxMessageBytesIsNotSent(t *testing.T) {
+	s := startServer(t, "--max-message", "64KiB")
+	through := startProxy(t, s.address())
+	const most = 64 << 10
+	c, ctx := newClient(t, through.url(), WithMaxMessageBytes(most)), limited(t)
+	set := func(length int) error {
+		return c.SetValue(ctx, SetValueParams{Col: "c", Key: "k", Value: strings.Repeat("x", length)})
+	}
+	fits := most - envelopeBytes("sval") - len(`{"col":"c","key":"k","value":""}`)
+	must(t, set(fits))
+	var said *Error
+	if err := set(fits + 1); !errors.As(err, &said) || said.Code != ErrTooLarge ||
+		said.Type != "sval" || !strings.Contains(said.Message, "65536 bytes") {
+		t.Errorf("%v", err)
+	}
+	got, err := c.GetValue(ctx, GetValueParams{Col: "c", Key: "k"})
+	must(t, err)
+	same(t, "length", len(got), fits)
+	same(t, "connections", len(through.arrivals), 1)
+}
+
+func TestTheEnvelopeIsNeverLongerThanSaid(t *testing.T) {
+	id := fmt.Sprint(uint64(math.MaxUint64))
+	for _, token := range []string{"ins", "gvalues"} {
+		same(t, token, envelopeBytes(token), len(envelope(id, token, nil)))
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	f := startFake(t)
+	c, ctx := newClient(t, f.url), limited(t)
+	large := SetValueParams{Col: "c", Key: "k", Value: strings.Repeat("x", 16<<20)}
+	if err := c.SetValue(ctx, large); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("%v", err)
+	}
+	unbounded := newClient(t, f.url, WithMaxMessageBytes(0))
+	result := make(chan error, 1)
+	go func() { result <- unbounded.SetValue(ctx, large) }()
+	await(t, "a frame", f.frames).reply(t, `,"seq":1,"ver":1`)
+	must(t, await(t, "the reply", result))
+	s := c.settings
+	same(t, "request timeout", s.requestTimeout, 30*time.Second)
+	same(t, "connect timeout", s.connectTimeout, 10*time.Second)
+	same(t, "heartbeat interval", s.heartbeatInterval, 20*time.Second)
+	same(t, "heartbeat timeout", s.heartbeatTimeout, 10*time.Second)
+	same(t, "back-off base", s.backoff.base, 500*time.Millisecond)
+	same(t, "longest back-off", s.backoff.longest, 10*time.Second)
 }
 
 func TestRequestsUnderWayAreBounded(t *testing.T) {

@@ -97,7 +97,8 @@ func NewClient(url, key string, options ...Option) *Client {
 }
 
 // Connect waits until the client is connected, or an attempt to connect has failed, and returns
-// that attempt's error. Calls do not need it: they connect by themselves, and wait longer.
+// that attempt's error. Calls do not need it: they connect by themselves, and wait longer. With no
+// server there it fails at once, while calls try again until their context or timeout ends.
 func (c *Client) Connect(ctx context.Context) error {
 	c.mu.Lock()
 	if c.closed || c.link != nil {

@@ -32,6 +32,11 @@ func idOf(text []byte) (string, error) {
 	return "", nil
 }
 
+// The most that envelope adds to a payload.
+func envelopeBytes(token string) int {
+	return len(`{"id":"18446744073709551615","type":"","data":}`) + len(token)
+}
+
 func envelope(id, token string, payload []byte) []byte {
 	frame := make([]byte, 0, len(payload)+64)
 	frame = append(frame, `{"id":`...)

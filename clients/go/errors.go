@@ -21,7 +21,8 @@ var (
 	ErrClosed = errors.New("fluxion: client is closed")
 )
 
-// Error is a refusal by the server. Find it with errors.As, or its code with errors.Is.
+// Error is a refusal by the server, or by the client of what the server would refuse. Find it with
+// errors.As, or its code with errors.Is.
 type Error struct {
 	// Code is stable.
 	Code ErrorCode

@@ -20,6 +20,10 @@ func (c *Client) ask(ctx context.Context, token string, payload any, records int
 	if err != nil {
 		return &Error{Code: ErrBadRequest, Message: err.Error(), Type: token}
 	}
+	if most := c.settings.maxMessageBytes; most > 0 && len(text)+envelopeBytes(token) > most {
+		return &Error{Code: ErrTooLarge, Type: token, Message: fmt.Sprintf(
+			"the message is longer than %d bytes (WithMaxMessageBytes); send it in parts", most)}
+	}
 	got := c.call(ctx, token, text, records)
 	if got.err != nil {
 		return got.err
@@ -67,7 +71,8 @@ func (c *Client) Position() Position {
 }
 
 // InsertMultipleRecords inserts the records, all or none, and returns when they are durable. One
-// with the same collection, document and timestamp is replaced. Texts must be valid UTF-8.
+// with the same collection, document and timestamp is replaced. Texts must be valid UTF-8. Insert
+// large amounts in pieces of, say, 10,000 records: see WithMaxMessageBytes.
 func (c *Client) InsertMultipleRecords(ctx context.Context, records []Record) error {
 	if records == nil {
 		records = []Record{}
@@ -91,7 +96,8 @@ func (c *Client) FetchCollections(ctx context.Context) ([]string, error) {
 	return reply.Collections, err
 }
 
-// FetchLatestRecords returns, by document, the latest record with a timestamp of at most TS.
+// FetchLatestRecords returns, by document, the latest record with a timestamp of at most TS, which
+// is always sent: left out it is 0. For everything use math.MaxInt64.
 func (c *Client) FetchLatestRecords(ctx context.Context, params FetchLatestRecordsParams) (
 	map[string]RecordResponse, error) {
 	reply, err := ask[QryReply](ctx, c, "qry", params)
@@ -99,7 +105,8 @@ func (c *Client) FetchLatestRecords(ctx context.Context, params FetchLatestRecor
 }
 
 // FetchDocument returns the records of one document with From <= TS <= To, oldest first unless
-// Reverse. A From of nil is the beginning, which 0 is not where timestamps can be negative.
+// Reverse. A From of nil is the beginning, which 0 is not where timestamps can be negative. To is
+// always sent: left out it is 0. For everything use math.MaxInt64.
 func (c *Client) FetchDocument(ctx context.Context, params FetchRecordsParams) (
 	[]RecordResponse, error) {
 	reply, err := ask[QdocReply](ctx, c, "qdoc", params)
@@ -186,13 +193,15 @@ func (c *Client) RemoveAPIKey(ctx context.Context, key string) (ManageAPIKeyResp
 	return ask[KeysReply](ctx, c, "keys", KeysRequest{Action: "remove", Key: key})
 }
 
-// ListAPIKeys returns all keys, shortened, and the master key as one that is not deletable.
+// ListAPIKeys returns all keys, shortened to the first 4 characters and 8 digits of a hash, and the
+// master key as one that is not deletable.
 func (c *Client) ListAPIKeys(ctx context.Context) ([]APIKeyInfo, error) {
 	reply, err := ask[KeysReply](ctx, c, "keys", KeysRequest{Action: "list"})
 	return reply.Keys, err
 }
 
-// GetConnections returns the connections that are open now.
+// GetConnections returns the connections that are open now; Since is milliseconds connected. A
+// readonly key, too, sees the address and name of every connection.
 func (c *Client) GetConnections(ctx context.Context) ([]ConnectionInfo, error) {
 	reply, err := ask[ConnReply](ctx, c, "conn", ConnRequest{})
 	return reply.Connections, err

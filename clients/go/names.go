@@ -1,25 +1,49 @@
 package fluxion
 
-// The names of the parameters and results of the methods. Their fields stand in protocol.go.
+// The names of the parameters and results of the methods. Each is another name of a generated type
+// of protocol.go, where its fields stand.
 type (
-	Record                   = InsRecord
-	InsertMessageRequest     = InsRecord
-	RecordResponse           = QryEntry
+	// Record is InsRecord, with TS, Doc, Data, Col: a record to insert.
+	Record = InsRecord
+	// InsertMessageRequest is InsRecord, with TS, Doc, Data, Col: a record to insert, the same as
+	// Record.
+	InsertMessageRequest = InsRecord
+	// RecordResponse is QryEntry, with TS, Data: a record that was read.
+	RecordResponse = QryEntry
+	// FetchLatestRecordsParams is QryRequest, with Col, TS, Doc, From, Where, Filter, MinSeq:
+	// what FetchLatestRecords takes.
 	FetchLatestRecordsParams = QryRequest
-	FetchRecordsParams       = QdocRequest
-	DeleteDocumentParams     = DdocRequest
-	DeleteRecord             = DrecRequest
-	DeleteRecordsRange       = DrrngRequest
-	DeleteCollectionParams   = DcolRequest
-	SetValueParams           = SvalRequest
-	GetValueParams           = GvalRequest
-	DeleteValueParams        = RvalRequest
-	CollectionParam          = GkeysRequest
-	Entry                    = GvalReply
-	ConnectionInfo           = ConnEntry
-	APIKeyInfo               = KeysEntry
-	ManageAPIKeyResponse     = KeysReply
-	ApiKeyScope              = Scope
+	// FetchRecordsParams is QdocRequest, with Col, Doc, From, To, Limit, Reverse, Where, Filter,
+	// MinSeq: what FetchDocument takes.
+	FetchRecordsParams = QdocRequest
+	// DeleteDocumentParams is DdocRequest, with Doc, Col: what DeleteDocument takes.
+	DeleteDocumentParams = DdocRequest
+	// DeleteRecord is DrecRequest, with Col, Doc, TS: a record to delete.
+	DeleteRecord = DrecRequest
+	// DeleteRecordsRange is DrrngRequest, with Col, Doc, FromTS, ToTS: what DeleteRecordsRange
+	// takes.
+	DeleteRecordsRange = DrrngRequest
+	// DeleteCollectionParams is DcolRequest, with Col: what DeleteCollection takes.
+	DeleteCollectionParams = DcolRequest
+	// SetValueParams is SvalRequest, with Col, Key, Value: what SetValue takes.
+	SetValueParams = SvalRequest
+	// GetValueParams is GvalRequest, with Col, Key, MinSeq: what GetValue and GetEntry take.
+	GetValueParams = GvalRequest
+	// DeleteValueParams is RvalRequest, with Col, Key: what DeleteValue takes.
+	DeleteValueParams = RvalRequest
+	// CollectionParam is GkeysRequest, with Col, MinSeq: what GetKeys takes.
+	CollectionParam = GkeysRequest
+	// Entry is GvalReply, with Value, Found, Ver: what GetEntry returns.
+	Entry = GvalReply
+	// ConnectionInfo is ConnEntry, with IP, Since, Name, Self: a connection, of GetConnections.
+	ConnectionInfo = ConnEntry
+	// APIKeyInfo is KeysEntry, with Key, Scope, Deletable, ID: a key, of ListAPIKeys.
+	APIKeyInfo = KeysEntry
+	// ManageAPIKeyResponse is KeysReply, with Status, Seq, Scope, Keys: what AddAPIKey and
+	// RemoveAPIKey return.
+	ManageAPIKeyResponse = KeysReply
+	// ApiKeyScope is Scope: what a key may do.
+	ApiKeyScope = Scope
 )
 
 // The scopes that AddAPIKey takes, under their other names.

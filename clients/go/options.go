@@ -28,6 +28,7 @@ type settings struct {
 	tls               *tls.Config
 	batchRecords      int
 	batchDelay        time.Duration
+	maxMessageBytes   int
 
 	after func(time.Duration) <-chan time.Time // time.After, but for tests
 }
@@ -38,9 +39,10 @@ func defaults(url, key string) settings {
 		key:               func(context.Context) (string, error) { return key, nil },
 		requestTimeout:    30 * time.Second,
 		connectTimeout:    10 * time.Second,
-		backoff:           backoff{200 * time.Millisecond, 10 * time.Second, rand.Float64},
+		backoff:           backoff{500 * time.Millisecond, 10 * time.Second, rand.Float64},
 		heartbeatInterval: 20 * time.Second,
 		heartbeatTimeout:  10 * time.Second,
+		maxMessageBytes:   16 << 20,
 		logger:            silent{},
 		after:             time.After,
 	}
@@ -77,7 +79,7 @@ func WithConnectTimeout(timeout time.Duration) Option {
 // WithReconnect sets how lost connections are made again. Before the nth attempt in a row the
 // client waits a random time between 0 and min(longest, base*2^(n-1)); attempts bounds the
 // attempts in a row (0: no bound), after which waiting calls fail and the next call begins anew.
-// Default: 200 ms, so that a restart of the server is hardly noticed; 10 s, so that a long outage
+// Default: 500 ms, so that a restart of the server costs about that; 10 s, so that a long outage
 // ends soon after the server is back; no bound, since every call has its own.
 func WithReconnect(base, longest time.Duration, attempts int) Option {
 	return func(s *settings) {
@@ -109,6 +111,14 @@ func WithTLSConfig(config *tls.Config) Option {
 // holds is inserted all or none, as always. Default: off; a delay is for the program to choose.
 func WithInsertBatching(maxRecords int, maxDelay time.Duration) Option {
 	return func(s *settings) { s.batchRecords, s.batchDelay = maxRecords, maxDelay }
+}
+
+// WithMaxMessageBytes refuses requests of more bytes with ErrTooLarge, before they are sent: the
+// server would end the connection for one, and so fail the other calls too. Insert large amounts
+// in pieces of, say, 10,000 records. 0: no bound. Default: 16 MiB, the server's default; after a
+// change of its --max-message set the same here.
+func WithMaxMessageBytes(most int) Option {
+	return func(s *settings) { s.maxMessageBytes = most }
 }
 
 // Exponential back-off with full jitter.

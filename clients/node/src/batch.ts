@@ -1,10 +1,12 @@
 import type { Call } from "./call.js";
 import { closedError, type Core, type Reply, type Wire } from "./core.js";
-import { FluxionError } from "./errors.js";
+import { copyOf, FluxionError } from "./errors.js";
 
 export interface BatchSettings {
   maxRecords: number;
   maxDelayMs: number;
+  /** The most bytes that one message may have. */
+  maxMessageBytes: number;
 }
 
 /**
@@ -12,6 +14,10 @@ export interface BatchSettings {
  * by default (16 MiB). One insert may be longer; it goes alone.
  */
 const MAX_JOINED_LENGTH = 1024 * 1024;
+/** UTF-8 has at most so many bytes for a UTF-16 unit. */
+const MAX_UNIT_BYTES = 3;
+/** More than what stands around the payload. */
+const ENVELOPE_BYTES = 100;
 
 /**
  * Refusals that one part alone may have caused. The server inserts all records of a frame or none,
@@ -37,15 +43,19 @@ export class Batcher implements Wire {
   private queue: Item[] = [];
   private isHeld = false;
   private timer: unknown;
+  private readonly maxLength: number;
 
   constructor(
     private readonly core: Core,
     private readonly settings: BatchSettings,
-  ) {}
+  ) {
+    const room = Math.floor((settings.maxMessageBytes - ENVELOPE_BYTES) / MAX_UNIT_BYTES);
+    this.maxLength = Math.min(MAX_JOINED_LENGTH, room);
+  }
 
-  /** One insert; `records` are its JSON texts. */
-  insert(call: Call<Reply>, records: readonly string[]): void {
-    this.add({ call, type: "ins", payload: records.join(","), records: records.length });
+  /** One insert; `payload` is its records' JSON with commas between. */
+  insert(call: Call<Reply>, payload: string, records: number): void {
+    this.add({ call, type: "ins", payload, records });
   }
 
   send(call: Call<Reply>, type: string, payload: string, minSeq?: string | number): void {
@@ -57,7 +67,7 @@ export class Batcher implements Wire {
     this.stopTimer();
     const items = this.queue;
     this.queue = [];
-    for (const { call } of items) call.reject(closedError(false));
+    for (const { call } of items) call.reject(closedError(false, call.type));
   }
 
   private add(item: Item): void {
@@ -96,12 +106,12 @@ export class Batcher implements Wire {
     for (const item of this.queue) {
       records += item.records;
       length += item.payload.length + 1;
-      const isOver = records > this.settings.maxRecords || length > MAX_JOINED_LENGTH;
+      const isOver = records > this.settings.maxRecords || length > this.maxLength;
       if (item.records === 0 || (isOver && count > 0)) return { count, isFull: true };
       count++;
       if (isOver) break;
     }
-    return { count, isFull: records >= this.settings.maxRecords || length >= MAX_JOINED_LENGTH };
+    return { count, isFull: records >= this.settings.maxRecords || length >= this.maxLength };
   }
 
   private sendAlone({ call, type, payload, minSeq, records }: Item): void {
@@ -116,9 +126,8 @@ export class Batcher implements Wire {
     }
     this.isHeld = true;
     const limits = items.map(({ call }) => call.timeoutMs);
-    const frame = this.core.newCall<Reply>({
-      timeout: limits.includes(0) ? 0 : Math.max(...limits),
-    });
+    const timeout = limits.includes(0) ? 0 : Math.max(...limits);
+    const frame = this.core.newCall<Reply>({ timeout }, "ins");
     for (const { call } of items) {
       call.isSent = true; // from here on it may be, whatever becomes of its caller
       call.onGone = () => {
@@ -131,7 +140,7 @@ export class Batcher implements Wire {
         error instanceof FluxionError && ONE_PART_MAY_BE_BAD.includes(error.code);
       for (const item of items) {
         if (isOnePart) this.sendAlone(item);
-        else item.call.reject(error);
+        else item.call.reject(error instanceof FluxionError ? copyOf(error) : error);
       }
     };
     void frame.promise

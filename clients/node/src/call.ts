@@ -28,7 +28,8 @@ export class Call<T> {
     private readonly platform: Platform,
     readonly timeoutMs: number,
     private readonly signal: AbortSignal | undefined,
-    private readonly timeoutCode: "request_timeout" | "connection_failed" = "request_timeout",
+    /** The type of the request; undefined: it waits for the connection only. */
+    readonly type?: string,
   ) {
     this.promise = new Promise<T>((resolve, reject) => {
       this.resolvePromise = resolve;
@@ -74,10 +75,10 @@ export class Call<T> {
   private onTimeout(): void {
     const what = this.isSent ? "no reply" : "no connection";
     const text = `${what} within ${this.timeoutMs} ms`;
-    const isConnect = this.timeoutCode === "connection_failed";
-    const error = isConnect
-      ? new FluxionError(this.timeoutCode, text)
-      : new TimeoutError(text, this.isSent);
+    const error =
+      this.type === undefined
+        ? new FluxionError("connection_failed", text)
+        : new TimeoutError(text, this.isSent, this.type);
     this.reject(error);
     this.onGone?.();
   }

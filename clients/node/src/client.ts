@@ -1,9 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { Batcher } from "./batch.js";
-import type { CallOptions } from "./call.js";
+import type { Call, CallOptions } from "./call.js";
 import { Core, type Reply, type State, type Wire } from "./core.js";
+import { withCallersStack } from "./errors.js";
 import { encode, wireInt } from "./exact_json.js";
-import { type FluxionClientOptions, type ReadOptions, withDefaults } from "./options.js";
+import {
+  callOptions,
+  type FluxionClientOptions,
+  type ReadOptions,
+  withDefaults,
+} from "./options.js";
 import type { Platform } from "./platform.js";
 import type { Commands, ConnEntry, Int64, KeysEntry, QryEntry, Scope, Token } from "./protocol.js";
 
@@ -16,13 +22,15 @@ type Timestamp<Ts> = Ts extends "bigint" ? bigint : number;
 
 /** A scope to give to a key; case, `-`, `_`, space and comma do not count. */
 export type KeyScope = Exclude<Scope, "master"> | (string & {});
+/** What `getEntry` resolves to; without such a key `value` is "" and `ver` 0. */
+export type Entry = Commands["gval"]["reply"];
 /** A record to insert. `ts` is an integer in whatever unit you use. */
 export type FluxionRecord = Commands["ins"]["request"][number];
 
 /**
  * A client of one server, safe for any number of calls at once. The first call connects. Every
- * method rejects with a FluxionError, or with the reason of an aborted signal. What one client is
- * asked takes effect in the order of the calls.
+ * method rejects with a FluxionError, or with the reason of an aborted signal, or, where it is
+ * misused, with a TypeError. What one client is asked takes effect in the order of the calls.
  */
 export class Client<Ts extends "number" | "bigint"> {
   private readonly core: Core;
@@ -66,10 +74,16 @@ export class Client<Ts extends "number" | "bigint"> {
 
   /**
    * Resolves when connected, also again after close(). Optional: the first request connects too.
-   * The limit is `connectTimeout` unless given here.
+   * The limit is `connectTimeout` unless given here. Where `maxReconnectAttempts` is set, a first
+   * attempt that fails is followed by up to so many more, and without a limit given here all are
+   * waited for.
    */
-  connect(limits?: Limits<CallOptions>): Promise<void> {
-    return this.core.connect(asOptions(limits));
+  async connect(limits?: Limits<CallOptions>): Promise<void> {
+    try {
+      await this.core.connect(callOptions(limits));
+    } catch (error) {
+      throw withCallersStack(error);
+    }
   }
 
   /** Rejects what is pending with `closed`, and leaves no socket and no timer behind. */
@@ -83,25 +97,29 @@ export class Client<Ts extends "number" | "bigint"> {
     return this.insertMultipleRecords([record], limits);
   }
 
-  /** Inserts all of the records or, if one is refused, none. */
-  async insertMultipleRecords(
+  /**
+   * Inserts all of the records or, if one is refused, none. Insert large amounts in pieces of, say,
+   * 10,000 records: together they must stay below `maxMessageBytes`.
+   */
+  insertMultipleRecords(
     records: readonly FluxionRecord[],
     limits?: Limits<CallOptions>,
   ): Replied<"ins"> {
-    const texts = records.map(({ ts, doc, data, col }) =>
-      encode({ ts: wireInt(ts, "ts"), doc, data, col }),
-    );
-    if (!this.batcher || texts.length === 0) {
-      return this.send("ins", `[${texts.join(",")}]`, limits);
-    }
-    const call = this.core.newCall<Reply>(asOptions(limits));
-    this.batcher.insert(call, texts);
-    return call.promise as unknown as Replied<"ins">;
+    const payload = (): string => {
+      const texts = records.map(({ ts, doc, data, col }) =>
+        encode({ ts: wireInt(ts, "ts", "ins"), doc, data, col }, "ins"),
+      );
+      return texts.join(",");
+    };
+    return this.exchange("ins", payload, limits, (call, text) => {
+      if (this.batcher && text !== "") this.batcher.insert(call, text, records.length);
+      else this.wire.send(call, "ins", `[${text}]`);
+    });
   }
 
   /** The names of all collections. */
   async fetchCollections(limits?: Limits<ReadOptions>): Promise<string[]> {
-    return (await this.send("cols", "{}", limits)).collections;
+    return (await this.ask("cols", {}, limits)).collections;
   }
 
   /**
@@ -112,7 +130,7 @@ export class Client<Ts extends "number" | "bigint"> {
     query: Request<"qry">,
     limits?: Limits<ReadOptions>,
   ): Promise<Record<string, QryEntry<Timestamp<Ts>>>> {
-    const { records } = await this.ask("qry", withInts(query, "ts", "from"), limits);
+    const { records } = await this.ask("qry", query, limits, ["ts", "from"]);
     this.exactTimestamps(Object.values(records));
     return records as Record<string, QryEntry<Timestamp<Ts>>>;
   }
@@ -122,8 +140,7 @@ export class Client<Ts extends "number" | "bigint"> {
     query: Request<"qdoc">,
     limits?: Limits<ReadOptions>,
   ): Promise<QryEntry<Timestamp<Ts>>[]> {
-    const payload = withInts(query, "from", "to", "limit");
-    const { records } = await this.ask("qdoc", payload, limits);
+    const { records } = await this.ask("qdoc", query, limits, ["from", "to", "limit"]);
     this.exactTimestamps(records);
     return records as QryEntry<Timestamp<Ts>>[];
   }
@@ -139,8 +156,8 @@ export class Client<Ts extends "number" | "bigint"> {
   }
 
   /** Deletes one record. */
-  async deleteRecord(what: Request<"drec">, limits?: Limits<CallOptions>): Replied<"drec"> {
-    return this.ask("drec", withInts(what, "ts"), limits);
+  deleteRecord(what: Request<"drec">, limits?: Limits<CallOptions>): Replied<"drec"> {
+    return this.ask("drec", what, limits, ["ts"]);
   }
 
   /** Deletes several records, all or none. */
@@ -148,16 +165,16 @@ export class Client<Ts extends "number" | "bigint"> {
     records: readonly Commands["dmrec"]["request"][number][],
     limits?: Limits<CallOptions>,
   ): Replied<"dmrec"> {
-    const list = records.map(({ col, doc, ts }) => ({ col, doc, ts: wireInt(ts, "ts") }));
-    return this.ask("dmrec", list, limits);
+    const list = records.map(({ col, doc, ts }) => ({ col, doc, ts: wireInt(ts, "ts", "dmrec") }));
+    return await this.ask("dmrec", list, limits);
   }
 
   /** Deletes the records of a document from `fromTs` to `toTs`, both included. */
-  async deleteRecordsRange(
+  deleteRecordsRange(
     what: Request<"drrng">,
     limits?: Limits<CallOptions>,
   ): Replied<"drrng"> {
-    return this.ask("drrng", withInts(what, "fromTs", "toTs"), limits);
+    return this.ask("drrng", what, limits, ["fromTs", "toTs"]);
   }
 
   /** Sets a key; the reply's `ver` is its new version. */
@@ -168,6 +185,12 @@ export class Client<Ts extends "number" | "bigint"> {
   /** The value of a key, "" when there is none. */
   async getValue(what: Request<"gval">, limits?: Limits<ReadOptions>): Promise<string> {
     return (await this.ask("gval", what, limits)).value;
+  }
+
+  /** The value of a key with its version, and whether there is such a key. */
+  async getEntry(what: Request<"gval">, limits?: Limits<ReadOptions>): Promise<Entry> {
+    const { value, found, ver } = await this.ask("gval", what, limits);
+    return { value, found, ver };
   }
 
   /** Keys with their values: all, or those that `key`, a name or `/pattern/flags`, matches. */
@@ -201,33 +224,53 @@ export class Client<Ts extends "number" | "bigint"> {
     return this.ask("keys", { action: "remove", key: what.key }, limits);
   }
 
-  /** All API keys, shortened. */
+  /** All API keys, shortened to the first 4 characters and 8 digits of a hash. */
   async listApiKeys(limits?: Limits<CallOptions>): Promise<KeysEntry[]> {
     return (await this.ask("keys", { action: "list" }, limits)).keys ?? [];
   }
 
   /** The connections that are open now; `since` is milliseconds connected. */
   async getConnections(limits?: Limits<ReadOptions>): Promise<ConnEntry[]> {
-    return (await this.send("conn", "{}", limits)).connections;
+    return (await this.ask("conn", {}, limits)).connections;
   }
 
-  private async ask<T extends Token>(
+  /** `names` are those of the integers in the payload. */
+  private ask<T extends Token, P extends object>(
     type: T,
-    payload: object,
+    payload: P,
     limits: Limits<ReadOptions>,
+    names: readonly (keyof P & string)[] = [],
   ): Replied<T> {
-    return this.send(type, encode(payload), limits);
+    const text = (): string => {
+      if (names.length === 0) return encode(payload, type);
+      const result = { ...payload } as Record<string, unknown>;
+      for (const name of names) {
+        const value = payload[name] as Int64 | null | undefined;
+        if (value != null) result[name] = wireInt(value, name, type);
+      }
+      return encode(result, type);
+    };
+    return this.exchange(type, text, limits, (call, json, minSeq) =>
+      this.wire.send(call, type, json, minSeq),
+    );
   }
 
-  private send<T extends Token>(
+  /** The one place where calls wait, so that whatever fails in them rejects. */
+  private async exchange<T extends Token>(
     type: T,
-    payload: string,
+    payload: () => string,
     limits: Limits<ReadOptions>,
+    send: (call: Call<Reply>, payload: string, minSeq: ReadOptions["minSeq"]) => void,
   ): Replied<T> {
-    const options = asOptions(limits);
-    const call = this.core.newCall<Reply>(options);
-    this.wire.send(call, type, payload, options.minSeq);
-    return call.promise as unknown as Replied<T>;
+    const options = callOptions(limits);
+    const text = payload();
+    const call = this.core.newCall<Reply>(options, type);
+    send(call, text, options.minSeq);
+    try {
+      return (await call.promise) as unknown as Awaited<Replied<T>>;
+    } catch (error) {
+      throw withCallersStack(error);
+    }
   }
 
   /** The reader makes a bigint only of what a number would round. */
@@ -242,17 +285,4 @@ if (Symbol.asyncDispose) {
   Client.prototype[Symbol.asyncDispose] = function (this: Client<"number" | "bigint">) {
     return this.close();
   };
-}
-
-function asOptions(limits: Limits<ReadOptions>): ReadOptions {
-  return typeof limits === "number" ? { timeout: limits } : (limits ?? {});
-}
-
-function withInts<T extends object>(payload: T, ...names: (keyof T & string)[]): object {
-  const result = { ...payload } as Record<string, unknown>;
-  for (const name of names) {
-    const value = payload[name] as Int64 | null | undefined;
-    if (value != null) result[name] = wireInt(value, name);
-  }
-  return result;
 }

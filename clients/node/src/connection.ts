@@ -36,6 +36,8 @@ export interface ConnectionEvents {
 
 /** WebSocket close code of a connection whose key was removed. */
 const KEY_REMOVED = 4401;
+/** What no key can hold, such as the line end of a file it was read from. */
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 /** Time for the server to answer our close frame. */
 const CLOSE_TIMEOUT_MS = 1000;
 /** Asks for a key that need not exist: the cheapest request there is. */
@@ -47,6 +49,7 @@ export class Connection {
   private timer: unknown;
   private isReady = false;
   private hasEnded = false;
+  private hasKey = true;
   private hasLife = false;
   private isAwaitingLife = false;
   private bytesSeen = 0;
@@ -92,6 +95,8 @@ export class Connection {
     try {
       const key = typeof apiKey === "function" ? await apiKey() : apiKey;
       if (typeof key !== "string") throw new TypeError("the provider of apiKey gave no string");
+      checkKey(key);
+      this.hasKey = key !== "" || new URL(url).searchParams.has("api-key");
       if (this.hasEnded) return;
       this.socket = this.platform.open(url, key, {
         message: (text) => this.message(text),
@@ -147,8 +152,10 @@ export class Connection {
     this.socketClosed();
     const text = reason === "" ? `close code ${closeCode}` : reason;
     if (status === 401 || closeCode === KEY_REMOVED) {
-      const what = status === 401 ? "the server does not know this API key" : text;
-      this.fail(new FluxionError("unauthorized", what));
+      const refused = this.hasKey
+        ? "the server does not know this API key"
+        : "no API key was given";
+      this.fail(new FluxionError("unauthorized", status === 401 ? refused : text));
     } else if (this.isReady) {
       this.fail(new FluxionError("connection_lost", `the connection ended: ${text}`));
     } else {
@@ -168,6 +175,11 @@ export class Connection {
     this.hasEnded = true;
     this.platform.clearTimer(this.timer);
   }
+}
+
+/** @throws TypeError, without the key */
+export function checkKey(key: string): void {
+  if (CONTROL.test(key)) throw new TypeError("apiKey holds a line end or a control character");
 }
 
 function readReady(text: string): Ready | undefined {

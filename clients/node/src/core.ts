@@ -5,7 +5,7 @@ import { parseExact } from "./exact_json.js";
 import type { Platform } from "./platform.js";
 
 /**
- * idle: no connection, none being made; the next request makes one. connecting: the first attempt
+ * idle: no connection, none being made; the next request makes one. connecting: no connection yet
  * since idle. reconnecting: a connection was lost; waiting for, or making, the next attempt.
  * closed: by close().
  */
@@ -13,9 +13,13 @@ export type State = "idle" | "connecting" | "ready" | "reconnecting" | "closed";
 
 export interface CoreSettings extends ConnectionSettings {
   maxReconnectAttempts: number;
+  /** Whether they also follow an attempt that is the first since idle. */
+  retriesFirst: boolean;
   reconnectInterval: number;
   maxReconnectInterval: number;
   requestTimeout: number;
+  /** A longer message is refused here, since the server would end the connection for it. */
+  maxMessageBytes: number;
   /** Read replies so that integers beyond 2^53 come as bigint. */
   exact: boolean;
   /** Gets lines about the connection; they never hold a key. */
@@ -66,8 +70,9 @@ export class Core implements Wire {
 
   /** Resolves when the connection is ready; all callers share one attempt. */
   connect(options: CallOptions): Promise<void> {
-    const limit = options.timeout ?? this.settings.connectTimeout;
-    const call = new Call<void>(this.platform, limit, options.signal, "connection_failed");
+    // Several attempts have a limit each, and their number.
+    const usual = this.settings.retriesFirst ? 0 : this.settings.connectTimeout;
+    const call = new Call<void>(this.platform, options.timeout ?? usual, options.signal);
     if (this.state === "ready") call.resolve();
     if (call.isSettled) return call.promise;
     call.onGone = () => this.connects.delete(call);
@@ -76,20 +81,27 @@ export class Core implements Wire {
     return call.promise;
   }
 
-  newCall<T>(options: CallOptions): Call<T> {
-    return new Call(this.platform, options.timeout ?? this.settings.requestTimeout, options.signal);
+  newCall<T>(options: CallOptions, type: string): Call<T> {
+    const limit = options.timeout ?? this.settings.requestTimeout;
+    return new Call(this.platform, limit, options.signal, type);
   }
 
   /** Sends now if the connection is ready, else in this order when it is. */
   send(call: Call<Reply>, type: string, payload: string, minSeq?: string | number): void {
     if (call.isSettled) return;
     if (this.state === "closed") {
-      call.reject(closedError(false));
+      call.reject(closedError(false, type));
       return;
     }
     const id = (++this.lastId).toString(36);
     const position = minSeq === undefined ? "" : `,"min_seq":${JSON.stringify(minSeq)}`;
     const text = `{"id":"${id}","type":"${type}"${position},"data":${payload}}`;
+    const { maxMessageBytes } = this.settings;
+    if (isLonger(text, maxMessageBytes)) {
+      const why = `the message is longer than maxMessageBytes, ${maxMessageBytes}: send parts`;
+      call.reject(new FluxionError("too_large", why, { type }));
+      return;
+    }
     call.onGone = () => this.waiting.delete(id) || this.inFlight.delete(id);
     this.waiting.set(id, { call, text });
     if (this.state === "ready") this.sendWaiting();
@@ -102,8 +114,8 @@ export class Core implements Wire {
     this.connection = undefined;
     this.platform.clearTimer(this.retryTimer);
     this.setState("closed");
-    this.rejectAll(this.inFlight, closedError(true));
-    this.rejectAll(this.waiting, closedError(false));
+    this.rejectAll(this.inFlight, (type) => closedError(true, type));
+    this.rejectAll(this.waiting, (type) => closedError(false, type));
     this.rejectConnects(closedError(false));
     await connection?.close();
   }
@@ -167,7 +179,7 @@ export class Core implements Wire {
     if (!request) return; // timed out, aborted, or a heartbeat's
     this.inFlight.delete(id);
     if (message["error"] !== undefined) {
-      request.call.reject(serverError(message));
+      request.call.reject(serverError(message, request.call.type));
       return;
     }
     const seq = Number(message["seq"] ?? 0);
@@ -178,15 +190,17 @@ export class Core implements Wire {
   private lose(error: FluxionError): void {
     const isFirst = this.state === "connecting";
     this.connection = undefined;
-    const lost = new FluxionError("connection_lost", error.message, { outcomeUnknown: true });
-    this.rejectAll(this.inFlight, lost);
+    const { message } = error;
+    this.rejectAll(this.inFlight, (type) => {
+      return new FluxionError("connection_lost", message, { outcomeUnknown: true, type });
+    });
+    const most = isFirst && !this.settings.retriesFirst ? 0 : this.settings.maxReconnectAttempts;
     if (error.code === "unauthorized") {
       const canAskAgain = typeof this.settings.apiKey === "function";
       if (!canAskAgain || ++this.refusals > MAX_FRESH_KEYS) this.giveUp(error);
       else this.retry();
-    } else if (isFirst || this.attempts >= this.settings.maxReconnectAttempts) {
-      this.giveUp(error);
-    } else this.retry();
+    } else if (this.attempts >= most) this.giveUp(error);
+    else this.retry();
   }
 
   /** Full jitter: many clients of a server that restarts must not come back at the same moment. */
@@ -196,23 +210,25 @@ export class Core implements Wire {
     const delay = this.platform.random() * most;
     this.settings.log(`attempt ${this.attempts} to connect again in ${Math.round(delay)} ms`);
     this.retryTimer = this.platform.setTimer(() => this.dial(), delay);
-    this.setState("reconnecting");
+    if (this.state !== "connecting") this.setState("reconnecting");
   }
 
   private giveUp(error: FluxionError): void {
     this.setState("idle");
-    const failure =
-      error.code === "unauthorized"
-        ? error
-        : new FluxionError("connection_failed", error.message, { cause: error });
+    const code = error.code === "unauthorized" ? error.code : "connection_failed";
+    const failure = (type?: string): FluxionError =>
+      new FluxionError(code, error.message, { cause: error, type });
     this.rejectAll(this.waiting, failure);
-    this.rejectConnects(failure);
+    this.rejectConnects(failure());
   }
 
-  private rejectAll(requests: Map<string, Request>, error: FluxionError): void {
+  private rejectAll(
+    requests: Map<string, Request>,
+    error: (type: string | undefined) => FluxionError,
+  ): void {
     const calls = [...requests.values()].map((request) => request.call);
     requests.clear();
-    for (const call of calls) call.reject(error);
+    for (const call of calls) call.reject(error(call.type));
   }
 
   private rejectConnects(error: FluxionError): void {
@@ -228,12 +244,18 @@ export class Core implements Wire {
   }
 }
 
-export function closedError(isSent: boolean): FluxionError {
-  return new FluxionError("closed", "the client was closed", { outcomeUnknown: isSent });
+export function closedError(isSent: boolean, type?: string): FluxionError {
+  return new FluxionError("closed", "the client was closed", { outcomeUnknown: isSent, type });
 }
 
-function serverError(reply: Reply): FluxionError {
+/** Whether the text has more bytes in UTF-8; counts them only where its length does not tell. */
+function isLonger(text: string, bytes: number): boolean {
+  if (text.length * 3 <= bytes) return false;
+  return text.length > bytes || new TextEncoder().encode(text).length > bytes;
+}
+
+function serverError(reply: Reply, type: string | undefined): FluxionError {
   const { id: _, error, code, ...data } = reply;
   const stable = typeof code === "string" ? code : "internal";
-  return new FluxionError(stable, String(error), { data });
+  return new FluxionError(stable, String(error), { data, type });
 }

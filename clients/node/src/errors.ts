@@ -11,7 +11,8 @@ export const CLIENT_CODES = {
 export type ClientCode = keyof typeof CLIENT_CODES;
 
 /**
- * Every failure of a call, except that of an aborted signal (which rejects with its own reason).
+ * Every failure of a call, except that of an aborted signal (which rejects with its own reason)
+ * and of a call that is misused (TypeError).
  * `code` is stable, for programs; `message` is for people and may change.
  */
 export class FluxionError extends Error {
@@ -20,26 +21,51 @@ export class FluxionError extends Error {
   readonly code: ErrorCode | ClientCode | (string & {});
   /** The other fields of the server's reply, such as `ver` and `value` of a `conflict`. */
   readonly data: Readonly<Record<string, unknown>>;
+  /** The request's type in the protocol, such as "ins"; undefined where it belongs to none. */
+  readonly type: string | undefined;
   /** True if the request was sent and no reply says whether it was done. */
   readonly outcomeUnknown: boolean;
 
   constructor(
     code: ErrorCode | ClientCode | (string & {}),
     message: string,
-    more: { data?: Record<string, unknown>; outcomeUnknown?: boolean; cause?: unknown } = {},
+    more: {
+      data?: Record<string, unknown>;
+      outcomeUnknown?: boolean;
+      type?: string | undefined;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
     this.data = more.data ?? {};
+    this.type = more.type;
     this.outcomeUnknown = more.outcomeUnknown ?? false;
   }
+}
+
+/**
+ * The same error, with the stack of the async function that calls this: its own is that of the
+ * socket or timer. So a stack costs something only where a call fails.
+ */
+export function withCallersStack(error: unknown): unknown {
+  if (error instanceof FluxionError) Error.captureStackTrace?.(error, withCallersStack);
+  return error;
 }
 
 /** The FluxionError of `request_timeout`. */
 export class TimeoutError extends FluxionError {
   override readonly name = "TimeoutError";
 
-  constructor(message: string, outcomeUnknown = false) {
-    super("request_timeout", message, { outcomeUnknown });
+  constructor(message: string, outcomeUnknown = false, type?: string) {
+    super("request_timeout", message, { outcomeUnknown, type });
   }
+}
+
+/** The same error for another call. */
+export function copyOf(error: FluxionError): FluxionError {
+  if (error instanceof TimeoutError) {
+    return new TimeoutError(error.message, error.outcomeUnknown, error.type);
+  }
+  return new FluxionError(error.code, error.message, error);
 }

@@ -5,36 +5,36 @@ const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
  * An integer as it goes into a request: a number where that is exact, else its decimal digits in a
- * string, which the server reads as the same integer.
+ * string, which the server reads as the same integer. `type` is the request's, for the error.
  * @throws FluxionError `bad_request` for what is not exact, or not a signed 64-bit integer
  */
-export function wireInt(value: number | bigint, name: string): number | string {
+export function wireInt(value: number | bigint, name: string, type?: string): number | string {
   if (typeof value === "number") {
     if (Number.isSafeInteger(value)) return value;
-    throw new FluxionError(
-      "bad_request",
-      `${name} is ${value}, which is not an exact integer; beyond 2^53 use a bigint`,
-    );
+    const why = `is ${value}, which is not an exact integer; beyond 2^53 use a bigint`;
+    throw refused(name, why, type);
   }
-  if (typeof value !== "bigint") {
-    throw new FluxionError("bad_request", `${name} must be a number or a bigint`);
-  }
+  if (typeof value !== "bigint") throw refused(name, "must be a number or a bigint", type);
   if (value < MIN_INT64 || value > MAX_INT64) {
-    throw new FluxionError("bad_request", `${name} is ${value}, outside the signed 64-bit range`);
+    throw refused(name, `is ${value}, outside the signed 64-bit range`, type);
   }
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value.toString();
+}
+
+function refused(name: string, why: string, type: string | undefined): FluxionError {
+  return new FluxionError("bad_request", `${name} ${why}`, { type });
 }
 
 /**
  * JSON.stringify for the wire, where a lone surrogate has no place: UTF-8 cannot hold it.
  * @throws FluxionError `bad_json`
  */
-export function encode(value: object): string {
+export function encode(value: object, type?: string): string {
   const text = JSON.stringify(value);
   // JSON.stringify escapes only the lone ones; the backslash of the escape must not be escaped.
   if (text.includes("\\ud") && /[^\\](?:\\\\)*\\ud[89a-f]/.test(text)) {
-    throw new FluxionError("bad_json", "a string holds half of a surrogate pair");
+    throw new FluxionError("bad_json", "a string holds half of a surrogate pair", { type });
   }
   return text;
 }

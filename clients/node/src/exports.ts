@@ -1,5 +1,5 @@
 export type { CallOptions } from "./call.js";
-export type { FluxionRecord, KeyScope } from "./client.js";
+export type { Entry, FluxionRecord, KeyScope } from "./client.js";
 export type { ApiKey } from "./connection.js";
 export type { State } from "./core.js";
 export { CLIENT_CODES, type ClientCode, FluxionError, TimeoutError } from "./errors.js";

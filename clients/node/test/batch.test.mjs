@@ -238,3 +238,30 @@ test("close() rejects what waits to be joined", async () => {
   assert.equal(await outcomeOf(lone.insertSingleRecord(record(1))), "closed");
   assert.equal(platform.timerCount, 0);
 });
+
+test("a joined frame stays below maxMessageBytes, whatever the letters", async () => {
+  for (const letter of ["x", "ü", "€", "😀"]) {
+    const platform = new FakePlatform();
+    const batchInserts = { maxRecords: 1000, maxDelayMs: 5 };
+    const settings = { url: "ws://test", apiKey: "k", batchInserts, maxMessageBytes: 4000 };
+    const joining = new Client(settings, platform);
+    const connected = joining.connect();
+    await platform.greet();
+    await connected;
+    const data = letter.repeat(50);
+    const inserts = Array.from({ length: 100 }, (_, ts) =>
+      joining.insertSingleRecord({ ts, doc: "d", data, col: "c" }));
+    const sent = () => platform.socket.sent;
+    let records = 0;
+    for (let i = 0; records < 100; i++) {
+      await platform.advance(5);
+      const request = sent()[i];
+      records += request.data.length;
+      assert.ok(Buffer.byteLength(JSON.stringify(request)) <= 4000);
+      await platform.reply({ seq: 1 }, request);
+    }
+    await Promise.all(inserts);
+    assert.ok(sent().length < 50, `${sent().length} frames of ${letter}`);
+    await joining.close();
+  }
+});

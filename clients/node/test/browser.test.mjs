@@ -119,11 +119,11 @@ test("joined inserts", async () => {
 test("the key stays out of the URL, whatever its characters", async () => {
   const heads = [];
   const key = "ключ?&=+/ \u{1F511}";
-  await inPage(async (options) => {
+  await inPage(async ({ newKey, ...options }) => {
     const client = new FluxionClient(options);
-    await client.addApiKey({ key: options.key, scope: "readonly" });
+    await client.addApiKey({ key: newKey, scope: "readonly" });
     await client.close();
-  }, { key });
+  }, { newKey: key });
   page.on("websocket", (socket) => heads.push(socket.url()));
   const seen = await inPage(async (options) => {
     const client = new FluxionClient(options);
@@ -142,6 +142,10 @@ test("errors: a wrong key, nobody there", async () => {
     await code(new FluxionClient({ ...options, url: "ws://127.0.0.1:1" }).connect()),
     await code(new FluxionClient(options).getValue({ col: "", key: "" })),
   ]);
+  const message = await inPage((options) =>
+    new FluxionClient({ ...options, apiKey: "wrong" }).connect().catch((error) => error.message));
+  assert.equal(message,
+    "cannot connect: browsers do not say why (server, address or key)");
   // A browser does not tell a page why an upgrade was refused.
   assert.deepEqual(codes, ["connection_failed", "connection_failed", "bad_request"]);
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client } from "../dist/esm/client.js";
 import { TimeoutError } from "../dist/esm/errors.js";
+import { withDefaults } from "../dist/esm/options.js";
 import { keyProtocols } from "../dist/esm/platform.js";
 import { FakePlatform, settled } from "./support/fake_platform.mjs";
 
@@ -103,6 +104,153 @@ test("the first connect fails at once, for every caller that shares it", async (
   }
   assert.equal(platform.sockets.length, 1);
   assert.equal(platform.timerCount, 0);
+});
+
+test("with maxReconnectAttempts set, the first connection is tried so often more", async () => {
+  const { platform, client } = make({ maxReconnectAttempts: 4 });
+  const states = [];
+  client.onStateChange((state) => states.push(state));
+  for (let round = 0; round < 2; round++) {
+    const opened = platform.sockets.length;
+    const calls = [outcome(client.connect()), outcome(client.fetchCollections())];
+    for (let n = 0; n < 4; n++) {
+      await platform.drop({ closeCode: 1006, reason: "refused" });
+      const delay = platform.chance * Math.min(MOST, INTERVAL * 2 ** n);
+      assert.equal(client.state, "connecting");
+      await platform.advance(delay - 1);
+      assert.equal(platform.sockets.length, opened + n + 1, `attempt ${n} came too soon`);
+      await platform.advance(1);
+      assert.equal(platform.sockets.length, opened + n + 2, `attempt ${n} did not come`);
+    }
+    await platform.drop({ closeCode: 1006, reason: "refused" });
+    for (const { code, error } of await Promise.all(calls)) {
+      assert.equal(code, "connection_failed");
+      assert.match(error.message, /refused/);
+    }
+    assert.equal(client.state, "idle");
+  }
+  assert.deepEqual(states, ["connecting", "idle", "connecting", "idle"]);
+  const third = client.connect();
+  await platform.drop();
+  await platform.advance(INTERVAL);
+  await platform.greet();
+  await third;
+  await client.close();
+  assert.equal(platform.timerCount, 0);
+});
+
+test("connect() waits for all attempts, or as long as it says", async () => {
+  const { platform, client } = make({ maxReconnectAttempts: 2 });
+  const patient = outcome(client.connect());
+  const hasty = outcome(client.connect(6000));
+  await platform.advance(6000);
+  assert.equal((await hasty).code, "connection_failed");
+  assert.equal(client.state, "connecting");
+  await platform.advance(20_000);
+  assert.equal((await patient).code, "connection_failed");
+  assert.equal(platform.sockets.length, 3);
+  assert.equal(platform.timerCount, 0);
+});
+
+test("a refused key ends the first connection at once, whatever maxReconnectAttempts", async () => {
+  const { platform, client } = make({ maxReconnectAttempts: 4 });
+  const connected = outcome(client.connect());
+  await platform.drop({ closeCode: 1006, status: 401, reason: "" });
+  assert.equal((await connected).code, "unauthorized");
+  assert.equal(platform.sockets.length, 1);
+  assert.equal(platform.timerCount, 0);
+});
+
+test("maxReconnectAttempts: 0 is one attempt", async () => {
+  const { platform, client } = make({ maxReconnectAttempts: 0 });
+  const connected = outcome(client.connect());
+  await platform.drop();
+  assert.equal((await connected).code, "connection_failed");
+  assert.equal(platform.timerCount, 0);
+});
+
+test("a request of more than maxMessageBytes is too_large and not sent", async () => {
+  const frame = (value) =>
+    Buffer.byteLength(`{"id":"1","type":"sval","data":{"col":"c","key":"k","value":"${value}"}}`);
+  for (const letter of ["x", "ü", "€", "😀"]) {
+    const value = letter.repeat(50);
+    const { platform, client } = make({ maxMessageBytes: frame(value) });
+    const longer = outcome(client.setValue({ col: "c", key: "kk", value }));
+    const { code, error } = await longer;
+    assert.deepEqual([code, error.type, error.outcomeUnknown], ["too_large", "sval", false]);
+    assert.match(error.message, new RegExp(`maxMessageBytes, ${frame(value)}`));
+    assert.equal(client.state, "idle");
+    const fits = client.setValue({ col: "c", key: "k", value });
+    await platform.greet();
+    assert.equal(platform.socket.sent.length, 1);
+    await platform.reply({ seq: 1, ver: 1 });
+    await fits;
+    await client.close();
+  }
+});
+
+test("by default a message has at most 16 MiB", async () => {
+  const { platform, client } = make();
+  const value = "x".repeat(16 * 1024 * 1024);
+  assert.equal((await outcome(client.setValue({ col: "c", key: "k", value }))).code, "too_large");
+  const records = Array.from({ length: 200_000 }, (_, ts) =>
+    ({ ts, doc: "a-document", data: "x".repeat(50), col: "a-collection" }));
+  assert.equal((await outcome(client.insertMultipleRecords(records))).code, "too_large");
+  const piece = outcome(client.insertMultipleRecords(records.slice(0, 10_000)));
+  await platform.greet();
+  assert.equal(platform.socket.sent.length, 1);
+  await client.close();
+  assert.equal((await piece).code, "closed");
+});
+
+test("defaults", () => {
+  const { url, apiKey, batch, ...numbers } = withDefaults({ url: "ws://test" });
+  assert.deepEqual([url, apiKey, batch], ["ws://test/", "", undefined]);
+  assert.deepEqual(numbers, {
+    reconnectInterval: 500,
+    maxReconnectInterval: 10_000,
+    maxReconnectAttempts: Infinity,
+    retriesFirst: false,
+    connectTimeout: 10_000,
+    requestTimeout: 30_000,
+    heartbeatInterval: 20_000,
+    heartbeatTimeout: 10_000,
+    maxMessageBytes: 16_777_216,
+    exact: false,
+  });
+});
+
+test("a request's errors carry its type", async () => {
+  const { platform, client } = make();
+  const seen = async (promise) => {
+    const { code, error } = await promise;
+    return [code, error.type];
+  };
+  const failed = [outcome(client.connect()), outcome(client.getKeys({ col: "c" }))];
+  await platform.drop();
+  assert.deepEqual(await seen(failed[0]), ["connection_failed", undefined]);
+  assert.deepEqual(await seen(failed[1]), ["connection_failed", "gkeys"]);
+  const lost = [outcome(client.getValue({ col: "c", key: "k" })), outcome(client.listApiKeys())];
+  await platform.greet();
+  await platform.drop();
+  assert.deepEqual(await seen(lost[0]), ["connection_lost", "gval"]);
+  assert.deepEqual(await seen(lost[1]), ["connection_lost", "keys"]);
+  await platform.advance(INTERVAL);
+  await platform.greet();
+  const late = outcome(client.fetchCollections(10));
+  await platform.advance(10);
+  assert.deepEqual(await seen(late), ["request_timeout", "cols"]);
+  const refused = outcome(client.deleteDocument({ doc: "d" }));
+  await platform.reply({ error: "no", code: "forbidden" });
+  assert.deepEqual(await seen(refused), ["forbidden", "ddoc"]);
+  const unsafe = outcome(client.deleteMultipleRecords([{ col: "c", doc: "d", ts: 0.5 }]));
+  assert.deepEqual(await seen(unsafe), ["bad_request", "dmrec"]);
+  const half = outcome(client.setValue({ col: "c", key: "k", value: "\ud800" }));
+  assert.deepEqual(await seen(half), ["bad_json", "sval"]);
+  const closed = outcome(client.getConnections());
+  await client.close();
+  assert.deepEqual(await seen(closed), ["closed", "conn"]);
+  assert.deepEqual(await seen(outcome(client.getConnections())), ["closed", "conn"]);
 });
 
 test("in flight is connection_lost; what waits is sent later, once, in order", async () => {
@@ -210,6 +358,10 @@ test("a provider that fails is a failed attempt; one that hangs times out", asyn
   assert.equal((await hanging).code, "connection_failed");
   provide = () => 5;
   assert.equal((await outcome(client.connect())).code, "connection_failed");
+  provide = () => "from-a-file\n";
+  const ended = await outcome(client.connect());
+  assert.match(ended.error.message, /apiKey holds a line end or a control character/);
+  assert.ok(!ended.error.message.includes("from-a-file"));
   assert.equal(platform.sockets.length, 0);
   await client.close();
   assert.equal(platform.timerCount, 0);

@@ -64,6 +64,35 @@ refused.forEach(([code, call], i) => {
   });
 });
 
+test("errors hold the caller's stack, each its own", async (t) => {
+  const batching = new FluxionClient({ url: server.url, apiKey: "key-of-readonly",
+    batchInserts: true });
+  t.after(() => batching.close());
+  const nowhere = new FluxionClient({ url: "ws://127.0.0.1:1" });
+  const calls = [
+    (c) => c.getValue({ col: "", key: "" }),
+    (c) => c.setValue({ col: "", key: "", value: "" }),
+    (c) => c.deleteRecord({ col: "", doc: "", ts: 1 }),
+    (c) => c.insertSingleRecord(record({ doc: "" })),
+    (c) => c.insertSingleRecord(record({ ts: 0.5 })),
+    () => batching.insertSingleRecord(record()),
+    () => batching.insertSingleRecord(record()),
+    () => nowhere.fetchCollections(),
+    () => nowhere.connect(),
+  ];
+  const errors = await Promise.all(calls.map((call, i) => {
+    const name = `caller${i}`;
+    const { [name]: caller } = { [name]: async () => {
+      await call(clients.master);
+    } };
+    return rejection(caller());
+  }));
+  errors.forEach(({ stack, code }, i) => {
+    assert.match(stack, new RegExp(`caller${i}\\b`), `${i}: ${code}`);
+    assert.match(stack, /^FluxionError: /);
+  });
+});
+
 test("the rest of an error reply is in data", async () => {
   const { openSocket } = await import("../dist/esm/socket_node.js");
   const { Client } = await import("../dist/esm/client.js");
@@ -120,7 +149,10 @@ test("a wrong key is unauthorized, at once and without its text", async () => {
 
 test("no key is unauthorized", async () => {
   const client = new FluxionClient({ url: server.url });
-  assert.equal((await rejection(client.connect())).code, "unauthorized");
+  const error = await rejection(client.connect());
+  assert.deepEqual([error.code, error.message], ["unauthorized", "no API key was given"]);
+  const inURL = new FluxionClient({ url: `${server.url}/?api-key=wrong` });
+  assert.match((await rejection(inURL.connect())).message, /does not know this API key/);
 });
 
 test("nobody listens: connection_failed, with the cause in the text", async () => {

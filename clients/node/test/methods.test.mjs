@@ -105,6 +105,17 @@ const steps = [
   ],
   ["getValue", (c) => c.getValue({ col: "k", key: "b" }), odd],
   ["getValue of no key", (c) => c.getValue({ col: "k", key: "none" }), ""],
+  [
+    "getEntry",
+    async (c) => {
+      const { ver } = await c.setValue({ col: "k", key: "b", value: odd });
+      const entry = await c.getEntry({ col: "k", key: "b" }, { minSeq: c.position });
+      return [ver > 0, { ...entry, ver: entry.ver === ver }];
+    },
+    [true, { value: odd, found: true, ver: true }],
+  ],
+  ["getEntry of no key", (c) => c.getEntry({ col: "k", key: "none" }),
+    { value: "", found: false, ver: 0 }],
   ["getValues", (c) => c.getValues({ col: "k" }), { a: "1", b: odd }],
   ["getValues of one key", (c) => c.getValues({ col: "k", key: "a" }), { a: "1" }],
   ["getValues of a pattern", (c) => c.getValues({ col: "k", key: "/^[A]$/i" }), { a: "1" }],
@@ -243,14 +254,62 @@ test("await using closes", async () => {
   assert.equal(other.state, "closed");
 });
 
+const url = "ws://localhost";
+// options | the message
 const badOptions = [
-  { url: "no url" },
-  { url: "ftp://localhost" },
-  { url: "ws://localhost", requestTimeout: -1 },
-  { url: "ws://localhost", heartbeatInterval: "soon" },
+  [undefined, /the options must be an object/],
+  [{}, /url must start with ws:\/\/ or wss:\/\//],
+  [{ url: "no url" }, /url must start with ws:\/\/ or wss:\/\//],
+  [{ url: "localhost:8080" }, /url must start with ws:\/\/ or wss:\/\//],
+  [{ url: "ftp://localhost" }, /url must start with ws:\/\/ or wss:\/\//],
+  [{ url: "ws://a b?api-key=hidden" }, /^TypeError: url is not of the form ws:\/\/HOST:PORT$/],
+  [{ url, apiKey: "from-a-file\n" }, /^TypeError: apiKey holds a line end or a control character$/],
+  [{ url, apiKey: 5 }, /apiKey must be a string or a function/],
+  [{ url, connectionName: 5 }, /connectionName must be a string, not 5/],
+  [{ url, requestTimeout: -1 }, /requestTimeout must be at least 0, not -1/],
+  [{ url, requestTimeout: "5s" }, /requestTimeout must be milliseconds, a number, not "5s"/],
+  [{ url, heartbeatInterval: NaN }, /heartbeatInterval must be at least 0, not NaN/],
+  [{ url, maxReconnectAttempts: "3" }, /maxReconnectAttempts must be a number, not "3"/],
+  [{ url, maxMessageBytes: 0 }, /maxMessageBytes must be at least 1, not 0/],
+  [{ url, timestamps: "Bigint" }, /timestamps must be "number" or "bigint", not "Bigint"/],
+  [{ url, batchInserts: "yes" }, /batchInserts must be a boolean or an object, not "yes"/],
+  [{ url, batchInserts: { maxDelay: 5 } }, /batchInserts: maxDelay is unknown; .*maxDelayMs/],
+  [{ url, batchInserts: { maxRecords: 0 } }, /batchInserts\.maxRecords must be at least 1, not 0/],
+  [{ url, batchInserts: { maxDelayMs: "2" } }, /batchInserts\.maxDelayMs must be milliseconds/],
+  [{ url, apikey: "k" }, /the options: apikey is unknown; there are .*apiKey/],
 ];
-for (const options of badOptions) {
+for (const [options, message] of badOptions) {
   test(`refused: ${JSON.stringify(options)}`, () => {
-    assert.throws(() => new FluxionClient(options), TypeError);
+    assert.throws(() => new FluxionClient(options), (error) => {
+      assert.ok(error instanceof TypeError);
+      assert.match(String(error), message);
+      return !/hidden|from-a-file/.test(`${error.stack}${JSON.stringify(error)}`);
+    });
+  });
+}
+
+const badLimits = [
+  ["5s", /a call's limits must be milliseconds or an object, not "5s"/],
+  [-1, /the time limit must be at least 0, not -1/],
+  [{ timeOut: 5 }, /a call's limits: timeOut is unknown; there are timeout, signal, minSeq/],
+  [{ timeout: "5" }, /timeout must be milliseconds, a number, not "5"/],
+  [{ signal: new AbortController() }, /signal must be an AbortSignal/],
+  [{ minSeq: {} }, /minSeq must be a string or a number/],
+];
+for (const [limits, message] of badLimits) {
+  test(`refused: a call with ${JSON.stringify(limits)}`, async () => {
+    const record = { ts: 1, doc: "d", data: "x", col: "c" };
+    for (const call of [
+      () => client.connect(limits),
+      () => client.insertSingleRecord(record, limits),
+      () => client.fetchDocument(all, limits),
+      () => client.setValue({ col: "c", key: "k", value: "v" }, limits),
+    ]) {
+      await assert.rejects(call(), (error) => {
+        assert.ok(error instanceof TypeError);
+        assert.match(error.message, message);
+        return true;
+      });
+    }
   });
 }

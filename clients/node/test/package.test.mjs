@@ -121,6 +121,21 @@ const typed = (imports) => `${imports}
     const error = new FluxionError("closed", "text");
     const options: FluxionClientOptions = { url: "ws://localhost" };
     await using other = new FluxionClient(options);
+    const plain = new FluxionClient(options);
+    const least: number | undefined = (await plain.fetchDocument(
+      { col: "c", doc: "d", to: 1 }))[0]?.ts;
+    const large64: FluxionClientOptions<"bigint"> = { ...options, timestamps: "bigint" };
+    const most: bigint | undefined = (await new FluxionClient(large64).fetchDocument(
+      { col: "c", doc: "d", to: 1 }))[0]?.ts;
+    const { value, found, ver: version } = await plain.getEntry({ col: "c", key: "k" });
+    const entry: [string, boolean, number] = [value, found, version];
+    const type: string | undefined = error.type;
+    console.log(least, most, entry, type);
+    // @ts-expect-error: replies with bigints must be asked for
+    const wrong: FluxionClientOptions<"bigint"> = { url: "ws://localhost" };
+    // @ts-expect-error: the same, without the name of the type
+    const unasked: FluxionClient<"bigint"> = new FluxionClient({ url: "ws://localhost" });
+    console.log(wrong, unasked);
     // @ts-expect-error: writes wait for no position
     await client.setValue({ col: "c", key: "k", value: "v" }, { minSeq: 1 });
     // @ts-expect-error: col is missing

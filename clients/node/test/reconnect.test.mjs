@@ -118,6 +118,31 @@ test("a long request and a long reply with a quick heartbeat", async () => {
   assert.equal(proxy.accepted, 1);
 });
 
+test("a message too long for the server is refused here, and costs no connection", async () => {
+  const server = await startServer("--max-message", "64KiB");
+  const proxy = track(await Proxy.start(server.port));
+  const client = make({ url: proxy.url, maxMessageBytes: 65536 });
+  const about = '{"id":"1","type":"sval","data":{"col":"c","key":"k","value":""}}'.length;
+  const set = (value) => client.setValue({ col: "c", key: "k", value });
+  await set("x".repeat(65536 - about));
+  assert.equal(await outcome(set("x".repeat(65536 - about + 1))), "too_large");
+  assert.equal((await client.getValue({ col: "c", key: "k" })).length, 65536 - about);
+  assert.equal(proxy.accepted, 1);
+});
+
+test("with maxReconnectAttempts set, connect() waits for a server that starts later", async () => {
+  const server = await startServer();
+  await server.kill();
+  const once = make({ url: server.url });
+  assert.equal(await outcome(once.connect()), "connection_failed");
+  const client = make({ url: server.url, maxReconnectAttempts: 1e6, maxReconnectInterval: 50 });
+  const connected = client.connect();
+  assert.equal(await outcome(once.connect()), "connection_failed");
+  await server.start();
+  await connected;
+  assert.deepEqual(await client.fetchCollections(), []);
+});
+
 test("close while silent leaves within the second", async () => {
   const server = await startServer();
   const proxy = track(await Proxy.start(server.port));
