@@ -409,11 +409,11 @@ void TransportTest::takesOverASocket()
     address.sin_port = htons(server.serverPort());
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     QCOMPARE(::connect(peer.far, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    QVERIFY(server.waitForNewConnection(60'000));
+    QVERIFY(server.waitForNewConnection(60000));
     std::unique_ptr<QTcpSocket> socket(server.nextPendingConnection());
     socket->setParent(nullptr);
     peer.speak("before ");
-    QVERIFY(socket->waitForReadyRead(60'000));
+    QVERIFY(socket->waitForReadyRead(60000));
     peer.speak("after");
 
     Told told;
@@ -426,7 +426,7 @@ void TransportTest::takesOverASocket()
     };
     told.atReadable = take;
     take();
-    QTRY_COMPARE_WITH_TIMEOUT(all, std::string("before after"), 60'000);
+    QTRY_COMPARE_WITH_TIMEOUT(all, std::string("before after"), 60000);
     QCOMPARE(told.closed, 0);
 
     transport->write("reply");
@@ -435,7 +435,7 @@ void TransportTest::takesOverASocket()
     QCOMPARE(::recv(peer.far, reply, sizeof reply, MSG_WAITALL), ssize_t{5});
     QCOMPARE(std::string(reply, sizeof reply), std::string("reply"));
     peer.closeFar();
-    QTRY_COMPARE_WITH_TIMEOUT(told.closed, 1, 60'000);
+    QTRY_COMPARE_WITH_TIMEOUT(told.closed, 1, 60000);
 }
 
 std::unique_ptr<QObject> makeTransportTest()
