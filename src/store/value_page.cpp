@@ -17,7 +17,7 @@ constexpr size_t kMaxHeaderBytes = 1 + 6 * 10;
 constexpr uint32_t kDead = UINT32_MAX; // offset of an item that is being rewritten
 constexpr size_t kIndexStep = 16;      // items by which the index arrays grow
 constexpr size_t kMinCompactBytes = 512;
-constexpr size_t kSlack = 16;           // an arena grows by this part of itself
+constexpr size_t kSlack = 32;           // an arena grows by this part of itself
 constexpr size_t kArenaStepBytes = 512; // in steps, so that what one page leaves fits another
 
 uint64_t readVarint(const char*& at)
