@@ -242,7 +242,7 @@ void Engine::maintenanceLoop()
     nameThread("maintenance");
     constexpr auto kTick = std::chrono::milliseconds(20);
     constexpr size_t kMaintainBudget = 16; // documents or pages between two looks at the rest
-    constexpr uint64_t kWorthReturningBytes = 32 * 1024 * 1024;
+    constexpr uint64_t kWorthReturningBytes = 8 * 1024 * 1024;
     constexpr int64_t kReturnIntervalUs = 1000000; // to look costs time, too
     bool merged = false;
     int64_t returnedUs = 0;
