@@ -1,7 +1,7 @@
 #pragma once
 
 // Proposals of one thread on their way to the commit thread: gathered, then handed over together,
-// so that a thread that reads many requests in a row wakes the commit thread once.
+// so that a thread that reads many requests in a row wakes the commit thread once in 32.
 
 #include <cstdint>
 #include <vector>

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/plain_json.h"
+#include "support/changed_text.h"
 
 using namespace fluxion;
 
@@ -108,26 +109,11 @@ TEST_CASE("plain JSON: texts changed at random")
     const std::string start =
         R"({"id":"12","type":"ins","n":[-10,0,{"x":"a\"\\b\n"},true,false,null],)"
         R"("s":"0123456789abcdef"})";
-    constexpr char kPieces[] = "\"\\/{}[]:, \n-019eutnx\x7f\xc3\x1f.";
     std::mt19937_64 random(20261122);
     Plain plain;
     int accepted = 0;
     for (int round = 0; round < 60000; ++round) {
-        std::string text = start;
-        for (uint64_t changes = random() % 4; changes > 0; --changes) {
-            const size_t at = random() % text.size();
-            const char c = kPieces[random() % (sizeof kPieces - 1)];
-            switch (random() % 3) {
-            case 0:
-                text[at] = c;
-                break;
-            case 1:
-                text.insert(at, random() % 3 + 1, c);
-                break;
-            default:
-                text.erase(at, 1);
-            }
-        }
+        const std::string text = changedAtRandom(start, random);
         if (!plain.read(text))
             continue;
         ++accepted;

@@ -8,6 +8,7 @@
 
 #include "protocol/envelope.h"
 #include "protocol/insert_reader.h"
+#include "support/changed_text.h"
 
 using namespace fluxion;
 
@@ -164,26 +165,11 @@ TEST_CASE("insert reader: what is not plain is left to the general way")
 // Where it accepts, both agree; and it accepts what it should often enough for that to mean much.
 TEST_CASE("insert reader: messages changed at random")
 {
-    constexpr char kPieces[] = "\"\\/{}[]:, \n-019eutnx";
     std::mt19937_64 random(20261121);
     InsertReader reader(kMaxNameBytes);
     int accepted = 0;
     for (int round = 0; round < 60000; ++round) {
-        std::string message = round % 2 == 0 ? kInline : kText;
-        for (uint64_t changes = random() % 4; changes > 0; --changes) {
-            const size_t at = random() % message.size();
-            const char c = kPieces[random() % (sizeof kPieces - 1)];
-            switch (random() % 3) {
-            case 0:
-                message[at] = c;
-                break;
-            case 1:
-                message.insert(at, random() % 3 + 1, c);
-                break;
-            default:
-                message.erase(at, 1);
-            }
-        }
+        const std::string message = changedAtRandom(round % 2 == 0 ? kInline : kText, random);
         const auto one = onePass(reader, message);
         if (!one)
             continue;
