@@ -18,6 +18,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOTALS = re.compile(r"(\d+) passed, (\d+) failed")
+FAILURE = re.compile(r"ERROR|FAIL|WARNING: ThreadSanitizer|Traceback|Error:|^not ok|✖")
 
 
 class Suite:
@@ -52,6 +53,13 @@ class Suite:
     def text(self):
         self.output.seek(0)
         return self.output.read().decode("utf-8", "replace").rstrip()
+
+    def failures(self):
+        """The lines that say what went wrong, or else the last ones."""
+        lines = self.text().splitlines()
+        said = [i for i, line in enumerate(lines) if FAILURE.search(line)]
+        around = sorted({n for i in said for n in range(max(0, i - 3), i + 3) if n < len(lines)})
+        return "\n".join([lines[n] for n in around][:40] or lines[-20:])
 
     def judge(self):
         """Empty if it passed, else why not."""
@@ -108,6 +116,10 @@ def main():
     suites = [s for s in suites if not wanted or s.name in wanted]
     begun = time.monotonic()
     run(suites, os.cpu_count() or 1)
+    # Once more at the end, where whoever sees only that finds it.
+    for s in suites:
+        if s.verdict:
+            print(f"=== {s.name} failed, in short\n{s.failures()}\n")
     print(f"=== all suites, {time.monotonic() - begun:.0f} s")
     for s in suites:
         print(f"{s.name:12} {s.took_s:7.1f} s   {s.verdict or 'passed'}")
