@@ -19,9 +19,10 @@ class Session;
 
 // What the reply to a write says besides `id` and `seq`.
 struct WriteReply {
-    enum class Kind { Plain, Version, KeyAdded, KeyRemoved };
+    enum class Kind { Plain, Version, Versions, KeyAdded, KeyRemoved };
     Kind kind = Kind::Plain;
-    Scope scope = Scope::ReadOnly; // of KeyAdded
+    Scope scope = Scope::ReadOnly;      // of KeyAdded
+    std::vector<std::string> keys = {}; // of Versions, as the writes
 };
 
 // Lives for the handler's run; its views as long. Exactly one of the answers, once.

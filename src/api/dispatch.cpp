@@ -16,7 +16,7 @@ void dispatch(CommandType type, const Call& call)
 
 void Call::propose(Wish wish, WriteReply reply) const
 {
-    session.propose(*this, std::move(wish), reply);
+    session.propose(*this, std::move(wish), std::move(reply));
 }
 
 } // namespace fluxion

@@ -15,20 +15,45 @@ std::optional<std::string> owned(std::optional<std::string_view> text)
     return text ? std::optional<std::string>(*text) : std::nullopt;
 }
 
+void appendVersions(std::string& out, const std::vector<std::string>& keys,
+                    const std::vector<uint64_t>& versions)
+{
+    char separator = '{';
+    for (size_t i = 0; i < keys.size(); ++i) {
+        out += std::exchange(separator, ',');
+        appendJsonString(out, keys[i]);
+        out += ':';
+        appendJsonUint(out, versions[i]);
+    }
+    out += '}';
+}
+
 std::string writeReply(const std::optional<std::string>& id, const WriteReply& reply,
                        const Outcome& outcome)
 {
-    if (!outcome.status)
-        return errorReply(id, outcome.status.error());
     std::string out;
+    if (!outcome.status) {
+        ReplyWriter error = beginErrorReply(out, id, outcome.status.error());
+        if (const KeyConflict* const conflict = outcome.conflict.get()) {
+            if (reply.kind == WriteReply::Kind::Versions)
+                error.text("key", conflict->key);
+            error.unsignedInteger("ver", conflict->version)
+                .boolean("found", conflict->found)
+                .text("value", conflict->value);
+        }
+        error.end();
+        return out;
+    }
     out.reserve(kPlainReplyBytes);
     ReplyWriter writer(out, id);
     if (reply.kind == WriteReply::Kind::KeyAdded || reply.kind == WriteReply::Kind::KeyRemoved)
         writer.text("status", "ok");
     if (reply.kind == WriteReply::Kind::KeyAdded)
         writer.text("scope", token(reply.scope));
-    if (reply.kind == WriteReply::Kind::Version)
+    if (reply.kind == WriteReply::Kind::Version && outcome.version != 0)
         writer.unsignedInteger("ver", outcome.version);
+    if (reply.kind == WriteReply::Kind::Versions)
+        appendVersions(writer.raw("vers"), reply.keys, *outcome.versions);
     writer.unsignedInteger("seq", outcome.seq);
     writer.end();
     return out;
@@ -152,7 +177,7 @@ void Session::propose(const Call& call, Wish wish, WriteReply reply)
         call.fail({Code::Busy, "the server's queue of writes is full; try again"});
         return;
     }
-    m_writes.push_back({ticket, owned(call.id), call.kind, reply});
+    m_writes.push_back({ticket, owned(call.id), call.kind, std::move(reply)});
     m_writeIdBytes += call.id ? call.id->size() : 0;
     if (accepted == Accepted::Pause)
         m_noRoom = true;

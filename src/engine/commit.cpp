@@ -12,6 +12,16 @@ namespace {
 // A batch that holds this much waits for no more: answers come sooner.
 constexpr uint64_t kBatchAimBytes = 4 * 1024 * 1024;
 
+constexpr int kCommitIdleMs = 1000;
+constexpr size_t kMaxExpiriesPerBatch = 1024;
+constexpr int64_t kRetryExpiryUs = 1000000; // after a log that took no write
+
+Decision stopped()
+{
+    return Decision::refuse(Code::ReadOnly,
+                            "a write to the log failed; writes stop until a restart");
+}
+
 } // namespace
 
 struct Engine::Undecided {
@@ -25,42 +35,87 @@ void Engine::commit(std::vector<Proposal> proposals)
     std::vector<Undecided> group;
     group.reserve(proposals.size());
     size_t next = 0;
-    while (next < proposals.size()) {
+    while (next < proposals.size() || expiryIsDue()) {
         decideAll(group, proposals, next);
         commitGroup(group);
         group.clear();
     }
 }
 
+bool Engine::expiryIsDue() const
+{
+    const Expiries& expiries = m_store->expiries();
+    return !expiries.empty() && expiries.begin()->expiryUs <= nowUs() && !m_readOnly &&
+           m_clock.steadyUs() >= m_expireFromUs;
+}
+
+// How long the commit thread may sleep, at most `kCommitIdleMs`.
+int Engine::untilExpiryMs() const
+{
+    const Expiries& expiries = m_store->expiries();
+    if (expiries.empty() || m_readOnly)
+        return kCommitIdleMs;
+    const int64_t us =
+        std::max(expiries.begin()->expiryUs - nowUs(), m_expireFromUs - m_clock.steadyUs());
+    return static_cast<int>(std::clamp<int64_t>((us + 999) / 1000, 0, kCommitIdleMs));
+}
+
+// The keys whose time is over, as the batch's first entries.
+void Engine::expireKeys()
+{
+    if (!expiryIsDue())
+        return;
+    size_t count = 0;
+    for (const Expiries::Key& key : m_store->expiries()) {
+        if (key.expiryUs > m_batchTimeUs || count++ == kMaxExpiriesPerBatch)
+            return;
+        const Decision decision = m_decider->expire(key, appliedSeq() + 1 + m_batch.count());
+        if (decision.verdict == Decision::Verdict::Split || !fits(decision))
+            return;
+        if (decision.verdict == Decision::Verdict::Entry)
+            addEntry(decision, {key.tenant, 0, Scope::Master});
+    }
+}
+
+bool Engine::fits(const Decision& decision) const
+{
+    return m_batch.empty() || m_batch.bytesWith(decision.payload.size()) <=
+                                  std::min(kBatchAimBytes, m_log->maxBatchBytes());
+}
+
+void Engine::addEntry(const Decision& decision, const Principal& principal)
+{
+    m_batch.add({static_cast<uint16_t>(decision.type), 0, principal.tenant, principal.keyId,
+                 m_batchTimeUs, decision.payload});
+}
+
 // Decides from proposals[next] on, until the batch is full or one needs it committed first.
 void Engine::decideAll(std::vector<Undecided>& group, std::vector<Proposal>& proposals,
                        size_t& next)
 {
-    m_decider->beginBatch();
     m_batch.clear();
-    m_batchTimeUs = std::max(m_clock.wallUs(), m_store->appliedTimeUs());
+    m_batchTimeUs = nowUs();
+    m_decider->beginBatch(m_batchTimeUs);
+    expireKeys();
     const uint64_t firstSeq = appliedSeq() + 1;
-    const uint64_t maxBatchBytes = std::min(kBatchAimBytes, m_log->maxBatchBytes());
-    for (; next < proposals.size(); ++next) {
+    while (next < proposals.size()) {
         Proposal& proposal = proposals[next];
-        Decision decision = m_readOnly
-                                ? Decision{Decision::Verdict::Refused,
-                                           {},
-                                           {},
-                                           Status(Code::ReadOnly, "a write to the log failed; "
-                                                                  "writes stop until a restart")}
-                                : m_decider->decide(proposal, firstSeq + m_batch.count());
-        if (decision.verdict == Decision::Verdict::Split)
+        Decision decision =
+            m_readOnly ? stopped() : m_decider->decide(proposal, firstSeq + m_batch.count());
+        if (decision.verdict == Decision::Verdict::Split || !fits(decision))
             return;
+        if (decision.verdict == Decision::Verdict::First) {
+            addEntry(decision, {proposal.principal.tenant, 0, Scope::Master});
+            continue;
+        }
         Undecided item;
         if (decision.verdict == Decision::Verdict::Entry) {
-            if (!m_batch.empty() && m_batch.bytesWith(decision.payload.size()) > maxBatchBytes)
-                return;
-            m_batch.add({static_cast<uint16_t>(decision.type), 0, proposal.principal.tenant,
-                         proposal.principal.keyId, m_batchTimeUs, decision.payload});
+            addEntry(decision, proposal.principal);
             item.inBatch = true;
-            item.outcome.version = decision.version;
         }
+        item.outcome.version = decision.version;
+        item.outcome.conflict = std::move(decision.conflict);
+        item.outcome.versions = std::move(decision.versions);
         item.outcome.status = std::move(decision.status);
         item.outcome.seq = appliedSeq() + m_batch.count();
         // Refused needs nothing of the batch; a delete of nothing holds once the batch does.
@@ -68,6 +123,7 @@ void Engine::decideAll(std::vector<Undecided>& group, std::vector<Proposal>& pro
             item.inBatch = !m_batch.empty();
         item.proposal = &proposal;
         group.push_back(std::move(item));
+        ++next;
     }
 }
 
@@ -92,6 +148,8 @@ void Engine::commitGroup(std::vector<Undecided>& group)
         applyCommitted();
     else if (status.error().code == Code::ReadOnly)
         m_readOnly = true;
+    else
+        m_expireFromUs = m_clock.steadyUs() + kRetryExpiryUs;
     answer(group, status);
 }
 

@@ -3,33 +3,16 @@
 #include <set>
 #include <tuple>
 
-#include "base/bytes.h"
-
 namespace fluxion {
 
 namespace {
 
 using Verdict = Decision::Verdict;
 
-Decision refuse(Code code, std::string text)
-{
-    Decision d;
-    d.verdict = Verdict::Refused;
-    d.status = Status(code, std::move(text));
-    return d;
-}
-
 Decision tooLarge(uint64_t maxBytes)
 {
-    return refuse(Code::TooLarge, "one write may have " + std::to_string(maxBytes) +
-                                      " bytes, as the log's segment size allows");
-}
-
-Decision split()
-{
-    Decision d;
-    d.verdict = Verdict::Split;
-    return d;
+    return Decision::refuse(Code::TooLarge, "one write may have " + std::to_string(maxBytes) +
+                                                " bytes, as the log's segment size allows");
 }
 
 // After such an entry a collection may be without key and record, and count no more.
@@ -39,20 +22,26 @@ bool mayFreeCollection(FactType type)
            type != FactType::ApiKeyRemoved;
 }
 
-// One name for (collection, key), whatever bytes they hold.
-std::string keyId(const std::string& collection, const std::string& key)
-{
-    std::string id;
-    ByteWriter out(id);
-    out.text(collection);
-    out.raw(key);
-    return id;
-}
-
 } // namespace
 
-void Decider::beginBatch()
+Decision Decision::refuse(Code code, std::string text)
 {
+    Decision d;
+    d.verdict = Verdict::Refused;
+    d.status = Status(code, std::move(text));
+    return d;
+}
+
+Decision Decision::split()
+{
+    Decision d;
+    d.verdict = Verdict::Split;
+    return d;
+}
+
+void Decider::beginBatch(int64_t nowUs)
+{
+    m_nowUs = nowUs;
     m_keys.clear();
     m_records.clear();
     m_values.clear();
@@ -68,11 +57,12 @@ Decision Decider::decide(const Proposal& proposal, uint64_t seq)
 {
     m_tenant = proposal.principal.tenant;
     m_seq = seq;
+    m_merged.clear();
     // What the batch has decided is kept by name, so that one batch is of one tenant.
     if (m_batchTenant && *m_batchTenant != m_tenant)
-        return split();
+        return Decision::split();
     Decision d = std::visit([this](const auto& wish) { return on(wish); }, proposal.wish);
-    if (d.verdict == Verdict::Entry) {
+    if (d.verdict == Verdict::Entry || d.verdict == Verdict::First) {
         m_batchTenant = m_tenant;
         m_freed |= mayFreeCollection(d.type);
     }
@@ -112,9 +102,9 @@ bool Decider::isNew(const std::string& collection)
 Decision Decider::noRoom() const
 {
     if (m_freed)
-        return split();
-    return refuse(Code::TooMany,
-                  "there may be " + std::to_string(m_limits.maxCollections) + " collections");
+        return Decision::split();
+    return Decision::refuse(
+        Code::TooMany, "there may be " + std::to_string(m_limits.maxCollections) + " collections");
 }
 
 bool Decider::hasRoomFor(size_t newCollections) const
@@ -137,7 +127,7 @@ Decision Decider::on(const InsertProposal& wish)
     std::vector<const std::string*> created;
     for (const std::string& collection : wish.collections) {
         if (m_dropped.contains(collection))
-            return split();
+            return Decision::split();
         if (isNew(collection))
             created.push_back(&collection);
     }
@@ -161,7 +151,7 @@ Decision Decider::on(const DeleteRecordsProposal& wish)
     std::set<std::tuple<std::string_view, std::string_view, int64_t>> seen;
     for (const auto& item : wish.items) {
         if (m_records.contains(item.collection))
-            return split();
+            return Decision::split();
         const auto document = findDocument(item.collection, item.doc);
         if (document && document->contains(item.ts) &&
             seen.emplace(item.collection, item.doc, item.ts).second)
@@ -180,7 +170,7 @@ Decision Decider::on(const DeleteRecordsProposal& wish)
 Decision Decider::on(const DeleteRangeProposal& wish)
 {
     if (m_records.contains(wish.collection))
-        return split();
+        return Decision::split();
     const auto document = findDocument(wish.collection, wish.doc);
     if (!document || !document->hasAnyIn(wish.from, wish.to))
         return {};
@@ -197,11 +187,11 @@ Decision Decider::on(const DeleteDocumentProposal& wish)
     std::vector<std::string> names;
     if (wish.collection) {
         if (m_records.contains(*wish.collection))
-            return split();
+            return Decision::split();
         names.push_back(*wish.collection);
     } else {
         if (!m_records.empty())
-            return split();
+            return Decision::split();
         names = m_store.collections(m_tenant);
     }
     for (const std::string& name : names) {
@@ -221,7 +211,7 @@ Decision Decider::on(const DeleteDocumentProposal& wish)
 Decision Decider::on(const DropCollectionProposal& wish)
 {
     if (m_records.contains(wish.collection) || m_values.contains(wish.collection))
-        return split();
+        return Decision::split();
     const Collection* const collection = find(wish.collection);
     if (!collection || !collection->listed())
         return {};
@@ -234,71 +224,10 @@ Decision Decider::on(const DropCollectionProposal& wish)
     return d;
 }
 
-Decider::KeyNow Decider::keyNow(const std::string& collection, const std::string& key)
-{
-    KeyNow now;
-    now.id = keyId(collection, key);
-    if (const auto it = m_keys.find(now.id); it != m_keys.end()) {
-        now.state = it->second;
-        return now;
-    }
-    if (const Collection* const there = find(collection)) {
-        const KeyHead head = there->head(key);
-        now.state = {head.version, head.seq, head.found};
-    }
-    return now;
-}
-
-Decision Decider::on(const SetKeyProposal& wish)
-{
-    if (m_dropped.contains(wish.collection))
-        return split();
-    const bool created = isNew(wish.collection);
-    if (!hasRoomFor(created ? 1 : 0))
-        return noRoom();
-    KeyNow now = keyNow(wish.collection, wish.key);
-    KeySetFact fact;
-    fact.collection = wish.collection;
-    fact.key = wish.key;
-    fact.value = wish.value;
-    fact.version = now.state.version + 1;
-    fact.previousSeq = now.state.seq;
-    Decision d = tell(fact);
-    if (d.verdict != Verdict::Entry)
-        return d; // the key stays as it is, for this batch too
-    if (created)
-        m_created.insert(wish.collection);
-    m_keys[std::move(now.id)] = {fact.version, m_seq, true};
-    m_values.insert(wish.collection);
-    d.version = fact.version;
-    return d;
-}
-
-Decision Decider::on(const RemoveKeyProposal& wish)
-{
-    if (m_dropped.contains(wish.collection))
-        return split();
-    KeyNow now = keyNow(wish.collection, wish.key);
-    if (!now.state.live)
-        return {};
-    KeyRemovedFact fact;
-    fact.collection = wish.collection;
-    fact.key = wish.key;
-    fact.version = now.state.version + 1;
-    fact.previousSeq = now.state.seq;
-    Decision d = tell(fact);
-    if (d.verdict != Verdict::Entry)
-        return d; // the key stays as it is, for this batch too
-    m_keys[std::move(now.id)] = {fact.version, m_seq, false};
-    m_values.insert(wish.collection);
-    d.version = fact.version;
-    return d;
-}
-
 Decision Decider::on(const SetApiKeyProposal& wish)
 {
     if (m_apiKeys)
-        return split();
+        return Decision::split();
     ApiKeySetFact fact;
     fact.hash = wish.hash;
     fact.scope = wish.scope;
@@ -310,8 +239,8 @@ Decision Decider::on(const SetApiKeyProposal& wish)
         fact.hint = there->hint();
     } else {
         if (m_store.apiKeys().count() >= m_limits.maxApiKeys)
-            return refuse(Code::TooMany,
-                          "there may be " + std::to_string(m_limits.maxApiKeys) + " API keys");
+            return Decision::refuse(
+                Code::TooMany, "there may be " + std::to_string(m_limits.maxApiKeys) + " API keys");
         fact.id = m_store.apiKeys().nextId();
     }
     Decision d = tell(fact);
@@ -322,10 +251,10 @@ Decision Decider::on(const SetApiKeyProposal& wish)
 Decision Decider::on(const RemoveApiKeyProposal& wish)
 {
     if (m_apiKeys)
-        return split();
+        return Decision::split();
     const auto there = m_store.apiKeys().find(wish.hash);
     if (!there)
-        return refuse(Code::NotFound, "there is no such key");
+        return Decision::refuse(Code::NotFound, "there is no such key");
     m_apiKeys = true;
     return tell(ApiKeyRemovedFact{there->id()});
 }

@@ -11,7 +11,6 @@ namespace fluxion {
 
 namespace {
 
-constexpr int kCommitIdleMs = 1000;
 constexpr size_t kKeptCheckpoints = 2;
 
 } // namespace
@@ -278,7 +277,7 @@ void Engine::commitLoop()
     while (true) {
         std::vector<Mailbox*> wantsRoom;
         const bool closing = m_queue.closed(); // before the last look
-        std::vector<Proposal> proposals = m_queue.take(kCommitIdleMs, wantsRoom);
+        std::vector<Proposal> proposals = m_queue.take(untilExpiryMs(), wantsRoom);
         const bool ended = closing && proposals.empty();
         for (Mailbox* mailbox : wantsRoom)
             mailbox->roomAgain();

@@ -3,6 +3,7 @@
 // The one façade over log, views and checkpoints. Proposals go in from any thread and come back as
 // outcomes through mailboxes; views are read directly through store().
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -75,6 +76,8 @@ class Engine {
     const std::string& history() const { return m_history; }
     // Every acknowledged write is on the medium.
     bool durable() const { return m_durable; }
+    // The time by which expiries are to be judged: never before that of an entry. Any thread.
+    int64_t nowUs() const { return std::max(m_clock.wallUs(), m_store->appliedTimeUs()); }
     // A write to the log failed: every further write is refused until a restart.
     bool readOnly() const { return m_readOnly.load(); }
     // 32 random bytes of this installation, made once: the key under which API keys are hashed.
@@ -103,6 +106,11 @@ class Engine {
 
     void commitLoop();
     void commit(std::vector<Proposal> proposals);
+    bool expiryIsDue() const;
+    int untilExpiryMs() const;
+    void expireKeys();
+    bool fits(const Decision& decision) const;
+    void addEntry(const Decision& decision, const Principal& principal);
     void decideAll(std::vector<Undecided>& group, std::vector<Proposal>& rest, size_t& next);
     void commitGroup(std::vector<Undecided>& group);
     void applyCommitted();
@@ -137,6 +145,7 @@ class Engine {
     BatchBuilder m_batch;
     uint64_t m_proposalNumber = 0;
     int64_t m_batchTimeUs = 0;
+    int64_t m_expireFromUs = 0; // steady; later than now after a write that failed
     bool m_keysChanged = false;
 
     // Maintenance thread.

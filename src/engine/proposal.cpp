@@ -36,6 +36,24 @@ struct Sizes {
     {
         return w.collection.size() + w.key.size();
     }
+    uint64_t operator()(const PatchKeyProposal& w) const
+    {
+        return w.collection.size() + w.key.size() + w.patch.size();
+    }
+    uint64_t operator()(const WriteKeysProposal& w) const
+    {
+        uint64_t bytes = w.collection.size();
+        for (const auto& write : w.writes)
+            bytes += sizeof write + write.key.size() + write.value.size();
+        return bytes;
+    }
+    uint64_t operator()(const ForgetKeysProposal& w) const
+    {
+        uint64_t bytes = w.collection.size();
+        for (const auto& tombstone : w.tombstones)
+            bytes += sizeof tombstone + tombstone.key.size();
+        return bytes;
+    }
     uint64_t operator()(const SetApiKeyProposal& w) const { return w.hint.size(); }
     uint64_t operator()(const RemoveApiKeyProposal&) const { return 0; }
 };

@@ -4,11 +4,13 @@
 // from an I/O thread to the commit thread.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/json_merge.h"
 #include "base/result.h"
 #include "store/facts.h"
 
@@ -57,11 +59,48 @@ struct SetKeyProposal {
     std::string collection;
     std::string key;
     std::string value;
+    std::optional<uint64_t> ifVersion = {}; // only if the key is at this one; 0: is not there
+    int64_t ttlUs = 0;                      // 0: for good
+};
+
+struct PatchKeyProposal {
+    std::string collection;
+    std::string key;
+    std::string patch; // JSON text
+    std::optional<uint64_t> ifVersion = {};
+    std::optional<int64_t> ttlUs = {}; // absent: as it was
+    NullMerge nulls = NullMerge::Store;
 };
 
 struct RemoveKeyProposal {
     std::string collection;
     std::string key;
+    std::optional<uint64_t> ifVersion = {};
+};
+
+// Several keys of one collection, all or none.
+struct WriteKeysProposal {
+    enum class Op : uint8_t { Set, Patch, Remove, Check };
+    struct Write {
+        Op op = Op::Set;
+        std::string key;
+        std::string value; // of Set; of Patch the patch
+        std::optional<uint64_t> ifVersion = {};
+        std::optional<int64_t> ttlUs = {}; // absent: Set: for good, Patch: as it was
+        NullMerge nulls = NullMerge::Store;
+    };
+    std::string collection;
+    std::vector<Write> writes; // each key once
+};
+
+// Tombstones that may go; those that have changed since stay. The engine's own wish.
+struct ForgetKeysProposal {
+    struct Tombstone {
+        std::string key;
+        uint64_t seq = 0;
+    };
+    std::string collection;
+    std::vector<Tombstone> tombstones;
 };
 
 struct SetApiKeyProposal {
@@ -74,18 +113,30 @@ struct RemoveApiKeyProposal {
     KeyHash hash{};
 };
 
-using Wish = std::variant<InsertProposal, DeleteRecordsProposal, DeleteRangeProposal,
-                          DeleteDocumentProposal, DropCollectionProposal, SetKeyProposal,
-                          RemoveKeyProposal, SetApiKeyProposal, RemoveApiKeyProposal>;
+using Wish =
+    std::variant<InsertProposal, DeleteRecordsProposal, DeleteRangeProposal, DeleteDocumentProposal,
+                 DropCollectionProposal, SetKeyProposal, RemoveKeyProposal, SetApiKeyProposal,
+                 RemoveApiKeyProposal, PatchKeyProposal, WriteKeysProposal, ForgetKeysProposal>;
 
 // Bytes that a wish holds, for the queue's bound.
 uint64_t sizeOf(const Wish& wish);
+
+// Of Code::Conflict: how the key is that has another version.
+struct KeyConflict {
+    std::string key;
+    uint64_t version = 0;
+    bool found = false;
+    std::string value; // empty unless found
+};
 
 // What became of it. Ok: durable (as the log's setting says) and visible.
 struct Outcome {
     Status status;
     uint64_t seq = 0;     // at which it holds; of a delete of nothing, the last one before it
-    uint64_t version = 0; // of the key, for SetKeyProposal
+    uint64_t version = 0; // of the key, for proposals of one key
+    std::shared_ptr<const KeyConflict> conflict = {};
+    std::shared_ptr<const std::vector<uint64_t>> versions =
+        {}; // of WriteKeysProposal, as its writes
 };
 
 // Where outcomes and wake-ups go: one per I/O thread. Called from the commit thread; must only hand

@@ -28,6 +28,15 @@ constexpr FieldSpec kSeq{"seq", "integer", kRequired, kLiteral,
                          "The log's sequence number at which the change is durable."};
 constexpr FieldSpec kVer{"ver", "integer", kRequired, kLiteral, "The key's version."};
 
+constexpr FieldSpec kIfVer{
+    "ver", "integer", kOptional, kLiteral,
+    "Only if the key has this version; 0: only if there is no such key. Else "
+    "`conflict`, with the key's `ver`, `found` and `value`."};
+constexpr FieldSpec kDeleteNulls{
+    "delete_nulls", "boolean", kOptional, kLiteral,
+    "A null in the patch removes the field (RFC 7386) instead of being "
+    "stored."};
+
 constexpr FieldSpec kOnlySeq[] = {kSeq};
 constexpr FieldSpec kRecordRef[] = {kCol, kDoc, kTs};
 constexpr FieldSpec kCollectionRead[] = {kCol, kMinSeq};
@@ -93,21 +102,49 @@ constexpr Fields kDrrngReply = kOnlySeq;
 constexpr FieldSpec kSvalPayload[] = {
     kCol,
     kKey,
-    {"value", "string", kRequired, kLiteral, "The value, byte for byte; may be empty."}};
+    {"value", "string", kRequired, kLiteral, "The value, byte for byte; may be empty."},
+    kIfVer,
+    {"ttl", "integer", kOptional, kLiteral,
+     "Milliseconds after which the key expires. Absent or 0: never."}};
 constexpr FieldSpec kSvalReply[] = {kSeq, kVer};
+
+constexpr FieldSpec kPvalPayload[] = {
+    kCol,
+    kKey,
+    {"value", "string", kRequired, kLiteral,
+     "The patch, as JSON text. An absent key becomes the patch."},
+    kIfVer,
+    {"ttl", "integer", kOptional, kLiteral,
+     "Milliseconds after which the key expires. Absent: as it was; 0: never."},
+    kDeleteNulls};
+constexpr FieldSpec kPvalReply[] = {kSeq, kVer};
+
+constexpr FieldSpec kMvalPayload[] = {
+    kCol,
+    {"writes",
+     "{op:string,key:string,value?:string,ver?:integer,ttl?:integer,delete_nulls?:boolean}[]",
+     kRequired, kLiteral,
+     "Each key once. `op`: `set` and `patch` (as `sval` and `pval`), `remove` (needs a key that "
+     "may "
+     "delete), `check` (only looks whether the key has `ver`)."}};
+constexpr FieldSpec kMvalReply[] = {
+    kSeq, {"vers", "map<integer>", kRequired, kLiteral, "Key to its version afterwards."}};
 
 constexpr FieldSpec kGvalPayload[] = {kCol, kKey, kMinSeq};
 constexpr FieldSpec kGvalReply[] = {
     {"value", "string", kRequired, kLiteral, "The value, empty when there is no such key."},
     {"found", "boolean", kRequired, kLiteral, "Whether there is such a key."},
-    kVer};
+    kVer,
+    {"expires", "integer", kOptional, kLiteral,
+     "When the key expires, in milliseconds since 1970 UTC; absent: never."}};
 
 constexpr FieldSpec kGvaluesPayload[] = {
     kCol, {"key", "string", kOptional, kPattern, "Key or keys. Empty: all."}, kMinSeq};
 constexpr Fields kGvaluesReply = kValueMap;
 
-constexpr FieldSpec kRvalPayload[] = {kCol, kKey};
-constexpr Fields kRvalReply = kOnlySeq;
+constexpr FieldSpec kRvalPayload[] = {kCol, kKey, kIfVer};
+constexpr FieldSpec kRvalReply[] = {
+    kSeq, {"ver", "integer", kOptional, kLiteral, "The version of the removal, if there was one."}};
 
 constexpr Fields kGvalsPayload = kCollectionRead;
 constexpr Fields kGvalsReply = kValueMap;

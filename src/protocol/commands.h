@@ -22,6 +22,10 @@
     X(Gval, "gval", Read, Object, "The value of one key.")                                         \
     X(Gvalues, "gvalues", Read, Object, "The keys that match, with their values.")                 \
     X(Rval, "rval", Delete, Object, "Remove a key.")                                               \
+    X(Pval, "pval", Write, Object,                                                                 \
+      "Merge JSON into the value of a key: objects field by field, all else is replaced.")         \
+    X(Mval, "mval", Write, Object,                                                                 \
+      "Write several keys of one collection, each with its condition: all or none.")               \
     X(Gvals, "gvals", Read, Object, "All keys of a collection, with their values.")                \
     X(Gkeys, "gkeys", Read, Object, "The names of all keys of a collection.")                      \
     X(Keys, "keys", Master, Object, "Add, remove or list API keys.")                               \

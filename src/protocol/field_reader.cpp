@@ -7,8 +7,9 @@ FieldReader::FieldReader(JsonValue object, const RequestLimits& limits)
 {
 }
 
-FieldReader::FieldReader(JsonValue element, const RequestLimits& limits, size_t index)
-    : m_object(element), m_limits(limits), m_index(index)
+FieldReader::FieldReader(JsonValue element, const RequestLimits& limits, size_t index,
+                         std::string_view list)
+    : m_object(element), m_limits(limits), m_index(index), m_list(list)
 {
     if (!element.isObject())
         fail({}, "must be an object");
@@ -20,7 +21,7 @@ void FieldReader::fail(std::string_view field, std::string_view problem, Code co
         return;
     std::string text;
     if (m_index != kNoIndex) {
-        text = "records[" + std::to_string(m_index) + "]";
+        text = std::string(m_list) + "[" + std::to_string(m_index) + "]";
         if (!field.empty())
             text += '.';
     }
@@ -117,6 +118,31 @@ std::optional<int64_t> FieldReader::optionalInteger(std::string_view field)
     if (!integer)
         fail(field, "must be an integer of 64 bits");
     return integer;
+}
+
+std::optional<uint64_t> FieldReader::version(std::string_view field)
+{
+    const auto value = optionalInteger(field);
+    if (value && *value < 0)
+        fail(field, "must not be negative");
+    return value ? std::optional(static_cast<uint64_t>(*value)) : std::nullopt;
+}
+
+std::optional<int64_t> FieldReader::lifetimeUs(std::string_view field)
+{
+    constexpr int64_t kUsPerMs = 1000;
+    const auto ms = optionalInteger(field);
+    if (ms && (*ms < 0 || *ms > kMaxLifetimeMs))
+        fail(field, "must be from 0 to " + std::to_string(kMaxLifetimeMs) + " milliseconds");
+    return ms && m_status ? std::optional(*ms * kUsPerMs) : std::nullopt;
+}
+
+JsonValue FieldReader::list(std::string_view field)
+{
+    const JsonValue value = findRequired(field);
+    if (value.exists() && !value.isArray())
+        fail(field, "must be an array");
+    return value.isArray() ? value : JsonValue();
 }
 
 bool FieldReader::flag(std::string_view field)

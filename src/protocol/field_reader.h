@@ -13,6 +13,9 @@
 
 namespace fluxion {
 
+// Of a key, some 100 years: so far ahead no clock is wrong.
+constexpr int64_t kMaxLifetimeMs = int64_t{100} * 366 * 24 * 60 * 60 * 1000;
+
 // Bounds of what a request may hold; from the settings table.
 struct RequestLimits {
     size_t maxNameBytes = 1024; // of `col`, `doc` and `key`
@@ -24,8 +27,9 @@ class FieldReader {
   public:
     // The payload itself; must be an object.
     FieldReader(JsonValue object, const RequestLimits& limits);
-    // Element `index` of the payload; bad_request if it is no object.
-    FieldReader(JsonValue element, const RequestLimits& limits, size_t index);
+    // Element `index` of a list, by default the payload; bad_request if it is no object.
+    FieldReader(JsonValue element, const RequestLimits& limits, size_t index,
+                std::string_view list = "records");
 
     // A name: a string, not empty, no NUL, at most maxNameBytes (too_large).
     std::string_view name(std::string_view field);
@@ -38,6 +42,12 @@ class FieldReader {
     int64_t integer(std::string_view field);
     // Nothing when absent or null.
     std::optional<int64_t> optionalInteger(std::string_view field);
+    // The version that a key is to have; nothing when absent or null.
+    std::optional<uint64_t> version(std::string_view field);
+    // Milliseconds of life as microseconds; nothing when absent or null.
+    std::optional<int64_t> lifetimeUs(std::string_view field);
+    // An array; must be there.
+    JsonValue list(std::string_view field);
     // False when absent or null.
     bool flag(std::string_view field);
     // Nothing when absent, null or ""; bad_regex. A literal follows the rules of name().
@@ -62,6 +72,7 @@ class FieldReader {
     JsonValue m_object;
     const RequestLimits& m_limits;
     size_t m_index = kNoIndex;
+    std::string_view m_list; // constant text
     Status m_status;
 };
 

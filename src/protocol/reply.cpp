@@ -64,15 +64,18 @@ void ReplyWriter::end()
     m_out.push_back('}');
 }
 
-void appendErrorReply(std::string& out, std::optional<std::string_view> id, const Error& error)
+ReplyWriter beginErrorReply(std::string& out, std::optional<std::string_view> id,
+                            const Error& error)
 {
-    ReplyWriter(out, id).text("error", error.text).text("code", token(error.code)).end();
+    ReplyWriter writer(out, id);
+    writer.text("error", error.text).text("code", token(error.code));
+    return writer;
 }
 
 std::string errorReply(std::optional<std::string_view> id, const Error& error)
 {
     std::string out;
-    appendErrorReply(out, id, error);
+    beginErrorReply(out, id, error).end();
     return out;
 }
 

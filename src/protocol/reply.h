@@ -34,7 +34,9 @@ class ReplyWriter {
 };
 
 // {"id":...,"error":"...","code":"..."}
-void appendErrorReply(std::string& out, std::optional<std::string_view> id, const Error& error);
 std::string errorReply(std::optional<std::string_view> id, const Error& error);
+// The same with more fields: opened, to be ended by the caller.
+ReplyWriter beginErrorReply(std::string& out, std::optional<std::string_view> id,
+                            const Error& error);
 
 } // namespace fluxion

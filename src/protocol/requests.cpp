@@ -1,6 +1,8 @@
 #include "protocol/requests.h"
 
 #include <limits>
+#include <unordered_set>
+#include <utility>
 
 namespace fluxion {
 
@@ -21,6 +23,21 @@ RecordRef readRecordRef(FieldReader& fields)
     ref.doc = fields.name("doc");
     ref.ts = fields.integer("ts");
     return ref;
+}
+
+ValueOp readValueOp(FieldReader& fields)
+{
+    constexpr std::pair<std::string_view, ValueOp> kOps[] = {{"set", ValueOp::Set},
+                                                             {"patch", ValueOp::Patch},
+                                                             {"remove", ValueOp::Remove},
+                                                             {"check", ValueOp::Check}};
+    const std::string_view token = fields.filledText("op");
+    for (const auto& [name, op] : kOps) {
+        if (token == name)
+            return op;
+    }
+    fields.fail("op", "must be set, patch, remove or check");
+    return ValueOp::Check;
 }
 
 } // namespace
@@ -131,7 +148,63 @@ Result<SetValueRequest> decodeSetValue(JsonValue payload, const RequestLimits& l
     request.col = fields.name("col");
     request.key = fields.name("key");
     request.value = fields.text("value");
+    request.ver = fields.version("ver");
+    request.ttlUs = fields.lifetimeUs("ttl");
     return finish(fields, std::move(request));
+}
+
+Result<PatchValueRequest> decodePatchValue(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    PatchValueRequest request;
+    request.col = fields.name("col");
+    request.key = fields.name("key");
+    request.value = fields.text("value");
+    request.ver = fields.version("ver");
+    request.ttlUs = fields.lifetimeUs("ttl");
+    request.deleteNulls = fields.flag("delete_nulls");
+    return finish(fields, std::move(request));
+}
+
+Result<RemoveValueRequest> decodeRemoveValue(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    RemoveValueRequest request;
+    request.col = fields.name("col");
+    request.key = fields.name("key");
+    request.ver = fields.version("ver");
+    return finish(fields, std::move(request));
+}
+
+Result<WriteValuesRequest> decodeWriteValues(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader outer(payload, limits);
+    WriteValuesRequest request;
+    request.col = outer.name("col");
+    const JsonValue list = outer.list("writes");
+    if (!outer.status())
+        return outer.status().error();
+    std::unordered_set<std::string_view> keys;
+    for (const JsonValue element : list.elements()) {
+        FieldReader fields(element, limits, request.writes.size(), "writes");
+        ValueWrite& write = request.writes.emplace_back();
+        write.op = readValueOp(fields);
+        write.key = fields.name("key");
+        if (write.op == ValueOp::Set || write.op == ValueOp::Patch)
+            write.value = fields.text("value");
+        write.ver = fields.version("ver");
+        write.ttlUs = fields.lifetimeUs("ttl");
+        write.deleteNulls = fields.flag("delete_nulls");
+        if (write.op == ValueOp::Check && !write.ver)
+            fields.fail("ver", "is missing");
+        if (!keys.insert(write.key).second)
+            fields.fail("key", "is written twice");
+        if (!fields.status())
+            return fields.status().error();
+    }
+    if (request.writes.empty())
+        outer.fail("writes", "must not be empty");
+    return finish(outer, std::move(request));
 }
 
 Result<KeyRef> decodeKeyRef(JsonValue payload, const RequestLimits& limits)

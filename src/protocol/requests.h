@@ -83,10 +83,47 @@ struct SetValueRequest {
     std::string_view col;
     std::string_view key;
     std::string_view value; // may be empty; any bytes of valid UTF-8
+    std::optional<uint64_t> ver;
+    std::optional<int64_t> ttlUs;
 };
 Result<SetValueRequest> decodeSetValue(JsonValue payload, const RequestLimits& limits);
 
-// gval, rval
+// pval
+struct PatchValueRequest {
+    std::string_view col;
+    std::string_view key;
+    std::string_view value; // the patch, not yet known to be JSON
+    std::optional<uint64_t> ver;
+    std::optional<int64_t> ttlUs;
+    bool deleteNulls = false;
+};
+Result<PatchValueRequest> decodePatchValue(JsonValue payload, const RequestLimits& limits);
+
+// rval
+struct RemoveValueRequest {
+    std::string_view col;
+    std::string_view key;
+    std::optional<uint64_t> ver;
+};
+Result<RemoveValueRequest> decodeRemoveValue(JsonValue payload, const RequestLimits& limits);
+
+// mval
+enum class ValueOp : unsigned char { Set, Patch, Remove, Check };
+struct ValueWrite {
+    ValueOp op = ValueOp::Set;
+    std::string_view key;
+    std::string_view value; // of Set; of Patch the patch, not yet known to be JSON
+    std::optional<uint64_t> ver;
+    std::optional<int64_t> ttlUs;
+    bool deleteNulls = false;
+};
+struct WriteValuesRequest {
+    std::string_view col;
+    std::vector<ValueWrite> writes; // each key once
+};
+Result<WriteValuesRequest> decodeWriteValues(JsonValue payload, const RequestLimits& limits);
+
+// gval
 struct KeyRef {
     std::string_view col;
     std::string_view key;

@@ -142,11 +142,34 @@ void Collection::eraseDocument(std::string_view document)
     updateFlags();
 }
 
-void Collection::put(const ValueItem& item)
+int64_t Collection::put(const ValueItem& item)
 {
     Ref<ValueBlob> blob = ValuePage::makeBlob(item.key, item.value);
     std::unique_lock guard(m_lock);
-    m_values.put(item, std::move(blob));
+    const int64_t expiryBeforeUs = m_values.put(item, std::move(blob));
+    updateFlags();
+    return expiryBeforeUs;
+}
+
+std::vector<int64_t> Collection::put(const std::vector<ValueItem>& items)
+{
+    std::vector<Ref<ValueBlob>> blobs;
+    for (const ValueItem& item : items)
+        blobs.push_back(ValuePage::makeBlob(item.key, item.value));
+    std::vector<int64_t> before;
+    std::unique_lock guard(m_lock);
+    for (size_t i = 0; i < items.size(); ++i)
+        before.push_back(m_values.put(items[i], std::move(blobs[i])));
+    updateFlags();
+    return before;
+}
+
+void Collection::forget(const std::vector<std::string_view>& keys, uint64_t versionFloor)
+{
+    std::unique_lock guard(m_lock);
+    for (const std::string_view key : keys)
+        m_values.forget(key);
+    m_values.raiseVersionFloor(versionFloor);
     updateFlags();
 }
 

@@ -70,8 +70,13 @@ class Collection {
                 std::vector<std::string_view>& due);
     void eraseRange(std::string_view document, int64_t from, int64_t to);
     void eraseDocument(std::string_view document);
-    // A value larger than kInlineItemBytes is copied outside the lock.
-    void put(const ValueItem& item);
+    // A value larger than kInlineItemBytes is copied outside the lock. Returns the expiry that the
+    // key had before; 0: none.
+    int64_t put(const ValueItem& item);
+    // Several at once for readers; the expiries from before in the same order.
+    std::vector<int64_t> put(const std::vector<ValueItem>& items);
+    // Drops the tombstones of these keys, and raises the floor from which new versions count.
+    void forget(const std::vector<std::string_view>& keys, uint64_t versionFloor);
     // Removes all records and keys. Returns what is left of the documents, whose release takes
     // time.
     SeriesPin drop(uint64_t seq);

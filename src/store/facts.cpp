@@ -11,6 +11,14 @@ namespace {
 struct Encoder {
     ByteWriter out;
 
+    template <class F> void gone(const F& f)
+    {
+        out.text(f.collection);
+        out.text(f.key);
+        out.varint(f.version);
+        out.varint(f.previousSeq);
+    }
+
     void operator()(const InsertedFact& f)
     {
         out.varint(f.groups.size());
@@ -57,12 +65,30 @@ struct Encoder {
         out.varint(f.previousSeq);
         out.text(f.value);
     }
-    void operator()(const KeyRemovedFact& f)
+    void operator()(const KeyRemovedFact& f) { gone(f); }
+    void operator()(const KeyExpiredFact& f) { gone(f); }
+    void operator()(const KeysForgottenFact& f)
     {
         out.text(f.collection);
-        out.text(f.key);
-        out.varint(f.version);
-        out.varint(f.previousSeq);
+        out.varint(f.versionFloor);
+        out.varint(f.keys.size());
+        for (const auto& key : f.keys)
+            out.text(key);
+    }
+    void operator()(const KeysWrittenFact& f)
+    {
+        out.text(f.collection);
+        out.varint(f.writes.size());
+        for (const auto& w : f.writes) {
+            out.u8(static_cast<uint8_t>(w.kind));
+            out.text(w.key);
+            out.varint(w.version);
+            out.varint(w.previousSeq);
+            if (w.kind == KeysWrittenFact::Kind::Set) {
+                out.svarint(w.expiryUs);
+                out.text(w.value);
+            }
+        }
     }
     void operator()(const ApiKeySetFact& f)
     {
@@ -136,13 +162,46 @@ KeySetFact decodeKeySet(ByteReader& in)
     return f;
 }
 
-KeyRemovedFact decodeKeyRemoved(ByteReader& in)
+// A key that is gone: both kinds look alike.
+template <class F> F decodeKeyGone(ByteReader& in)
 {
-    KeyRemovedFact f;
+    F f;
     f.collection = in.text();
     f.key = in.text();
     f.version = in.varint();
     f.previousSeq = in.varint();
+    return f;
+}
+
+KeysForgottenFact decodeKeysForgotten(ByteReader& in)
+{
+    KeysForgottenFact f;
+    f.collection = in.text();
+    f.versionFloor = in.varint();
+    for (uint64_t n = in.varint(); n > 0 && in.ok(); --n)
+        f.keys.push_back(in.text());
+    return f;
+}
+
+std::optional<KeysWrittenFact> decodeKeysWritten(ByteReader& in)
+{
+    KeysWrittenFact f;
+    f.collection = in.text();
+    for (uint64_t n = in.varint(); n > 0 && in.ok(); --n) {
+        KeysWrittenFact::Write w;
+        const uint8_t kind = in.u8();
+        if (kind > static_cast<uint8_t>(KeysWrittenFact::Kind::Removed))
+            return std::nullopt;
+        w.kind = static_cast<KeysWrittenFact::Kind>(kind);
+        w.key = in.text();
+        w.version = in.varint();
+        w.previousSeq = in.varint();
+        if (w.kind == KeysWrittenFact::Kind::Set) {
+            w.expiryUs = in.svarint();
+            w.value = in.text();
+        }
+        f.writes.push_back(w);
+    }
     return f;
 }
 
@@ -177,11 +236,17 @@ std::optional<Fact> decode(FactType type, ByteReader& in)
     case FactType::KeySet:
         return decodeKeySet(in);
     case FactType::KeyRemoved:
-        return decodeKeyRemoved(in);
+        return decodeKeyGone<KeyRemovedFact>(in);
     case FactType::ApiKeySet:
         return decodeApiKeySet(in);
     case FactType::ApiKeyRemoved:
         return ApiKeyRemovedFact{in.u32()};
+    case FactType::KeyExpired:
+        return decodeKeyGone<KeyExpiredFact>(in);
+    case FactType::KeysForgotten:
+        return decodeKeysForgotten(in);
+    case FactType::KeysWritten:
+        return decodeKeysWritten(in);
     }
     return std::nullopt;
 }

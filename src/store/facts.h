@@ -28,6 +28,9 @@ enum class FactType : uint16_t {
     KeyRemoved = 7,
     ApiKeySet = 8, // added, or its scope changed
     ApiKeyRemoved = 9,
+    KeyExpired = 10,    // its time was over
+    KeysForgotten = 11, // tombstones dropped; the collection's version floor rises instead
+    KeysWritten = 12,   // several keys of one collection at once
 };
 
 struct RecordFact {
@@ -85,6 +88,33 @@ struct KeyRemovedFact {
     uint64_t previousSeq = 0;
 };
 
+struct KeyExpiredFact {
+    std::string_view collection;
+    std::string_view key;
+    uint64_t version = 0;
+    uint64_t previousSeq = 0;
+};
+
+struct KeysForgottenFact {
+    std::string_view collection;
+    uint64_t versionFloor = 0;          // at least the highest version of those forgotten
+    std::vector<std::string_view> keys; // each a tombstone
+};
+
+struct KeysWrittenFact {
+    enum class Kind : uint8_t { Set = 0, Removed = 1 };
+    struct Write {
+        Kind kind = Kind::Set;
+        std::string_view key;
+        std::string_view value; // of Set
+        uint64_t version = 0;
+        int64_t expiryUs = 0; // of Set; 0: never
+        uint64_t previousSeq = 0;
+    };
+    std::string_view collection;
+    std::vector<Write> writes; // each key once
+};
+
 using KeyHash = std::array<char, 32>; // HMAC-SHA-256 of the key under the installation's secret
 
 struct ApiKeySetFact {
@@ -100,7 +130,7 @@ struct ApiKeyRemovedFact {
 
 using Fact = std::variant<InsertedFact, RecordsDeletedFact, RangeDeletedFact, DocumentDeletedFact,
                           CollectionDroppedFact, KeySetFact, KeyRemovedFact, ApiKeySetFact,
-                          ApiKeyRemovedFact>;
+                          ApiKeyRemovedFact, KeyExpiredFact, KeysForgottenFact, KeysWrittenFact>;
 
 FactType typeOf(const Fact& fact);
 

@@ -93,8 +93,13 @@ struct Store::Applier {
     {
         const std::shared_ptr<Collection> collection = store.findOrCreate(tenant, name);
         const bool wasListed = collection->listed();
-        collection->put(item);
+        const int64_t expiryBeforeUs = collection->put(item);
+        store.m_expiries.change(tenant, name, item.key, expiryBeforeUs, item.expiryUs);
         store.changed(collection, wasListed);
+    }
+    void bury(std::string_view name, std::string_view key, uint64_t version)
+    {
+        put(name, {key, {}, version, 0, seq, true});
     }
 
     Status operator()(const InsertedFact& f)
@@ -133,6 +138,7 @@ struct Store::Applier {
     Status operator()(const CollectionDroppedFact& f)
     {
         existing(f.collection, [&](Collection& c) { store.m_merges.discard(c.drop(seq)); });
+        store.m_expiries.drop(tenant, f.collection);
         return {};
     }
     Status operator()(const KeySetFact& f)
@@ -142,7 +148,33 @@ struct Store::Applier {
     }
     Status operator()(const KeyRemovedFact& f)
     {
-        put(f.collection, {f.key, {}, f.version, 0, seq, true});
+        bury(f.collection, f.key, f.version);
+        return {};
+    }
+    Status operator()(const KeyExpiredFact& f)
+    {
+        bury(f.collection, f.key, f.version);
+        return {};
+    }
+    Status operator()(const KeysForgottenFact& f)
+    {
+        existing(f.collection, [&](Collection& c) { c.forget(f.keys, f.versionFloor); });
+        return {};
+    }
+    Status operator()(const KeysWrittenFact& f)
+    {
+        std::vector<ValueItem> items;
+        for (const KeysWrittenFact::Write& w : f.writes) {
+            const bool gone = w.kind != KeysWrittenFact::Kind::Set;
+            items.push_back({w.key, w.value, w.version, w.expiryUs, seq, gone});
+        }
+        const std::shared_ptr<Collection> collection = store.findOrCreate(tenant, f.collection);
+        const bool wasListed = collection->listed();
+        const std::vector<int64_t> before = collection->put(items);
+        for (size_t i = 0; i < items.size(); ++i)
+            store.m_expiries.change(tenant, f.collection, items[i].key, before[i],
+                                    items[i].expiryUs);
+        store.changed(collection, wasListed);
         return {};
     }
     Status operator()(const ApiKeySetFact& f) { return store.m_apiKeys.apply(f); }

@@ -21,6 +21,7 @@
 #include "store/block_sink.h"
 #include "store/collection.h"
 #include "store/cut.h"
+#include "store/expiries.h"
 #include "store/facts.h"
 #include "store/merge_queue.h"
 
@@ -71,6 +72,8 @@ class Store {
     Status skip(uint64_t seq, int64_t timeUs);
     // O(collections + API keys).
     Cut openCut() const;
+    // The live keys that expire.
+    const Expiries& expiries() const { return m_expiries; }
 
     // Checkpoints: any thread writes one from a cut; loading is for a new store, before threads.
     // A failed load (Code::Damaged) leaves a store that is to be thrown away.
@@ -125,6 +128,7 @@ class Store {
     Map m_collections;
     std::map<uint32_t, size_t> m_listedCounts; // by tenant
     ApiKeys m_apiKeys;
+    Expiries m_expiries;
     std::atomic<uint64_t> m_appliedSeq{0};
     std::atomic<int64_t> m_appliedTimeUs{0};
     MergeQueue m_merges;

@@ -214,6 +214,8 @@ Status Store::loadValuesSection(uint32_t tenant, std::string_view name, ByteRead
         const bool possible = flags <= (kTombstone | kExpires) && !(item.tombstone && expires) &&
                               expires == (item.expiryUs != 0);
         status = in.ok() && possible ? collection->loadValue(item) : damagedBlock();
+        if (status.ok())
+            m_expiries.change(tenant, name, item.key, 0, item.expiryUs);
     }
     changed(collection, wasListed);
     return status;

@@ -199,6 +199,22 @@ void ValuePage::replace(size_t index, const ValueItem& item, Ref<ValueBlob> blob
     appendEntry(index, item, std::move(blob));
 }
 
+// The last one takes its place.
+void ValuePage::erase(size_t index)
+{
+    const Header old = headerAt(index);
+    release(old);
+    m_garbageBytes += old.entryBytes;
+    m_tags[index] = m_tags.back();
+    m_moreTags[index] = m_moreTags.back();
+    m_offsets[index] = m_offsets.back();
+    m_tags.pop_back();
+    m_moreTags.pop_back();
+    m_offsets.pop_back();
+    if (!isMostlyLive())
+        compact(0);
+}
+
 void ValuePage::release(const Header& header)
 {
     if ((header.flags & kBlob) == 0)

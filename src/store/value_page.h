@@ -53,6 +53,7 @@ class ValuePage {
     // `blob` is makeBlob() of the item. The item's views must not point into this page.
     void insert(uint64_t hash, const ValueItem& item, Ref<ValueBlob> blob);
     void replace(size_t index, const ValueItem& item, Ref<ValueBlob> blob);
+    void erase(size_t index);
     // Every live item becomes a tombstone of the next version. Returns how many did.
     size_t dropAll(uint64_t seq);
 

@@ -2,7 +2,20 @@
 
 #include <algorithm>
 
+#include "base/release.h"
+
 namespace fluxion {
+
+void KeyState::endIfOver(int64_t nowUs)
+{
+    if (!isOver(nowUs))
+        return;
+    found = false;
+    tombstone = true;
+    release(value);
+    ++version;
+    expiryUs = 0;
+}
 
 void Values::raiseVersionFloor(uint64_t version)
 {
@@ -36,9 +49,9 @@ KeyHead Values::head(std::string_view key) const
     const ValuePage& page = m_pages.pageFor(hash);
     const size_t index = page.find(hash, key);
     if (index == ValuePage::kNone)
-        return {false, m_versionFloor, 0};
+        return {false, false, m_versionFloor, 0, 0};
     const ValueItem item = page.at(index);
-    return {!item.tombstone, item.version, item.seq};
+    return {!item.tombstone, item.tombstone, item.version, item.seq, item.expiryUs};
 }
 
 bool Values::has(std::string_view key) const
@@ -47,18 +60,36 @@ bool Values::has(std::string_view key) const
     return m_pages.pageFor(hash).find(hash, key) != ValuePage::kNone;
 }
 
-void Values::put(const ValueItem& item, Ref<ValueBlob> blob)
+int64_t Values::put(const ValueItem& item, Ref<ValueBlob> blob)
 {
     const uint64_t hash = ValuePage::hashOf(item.key);
     const ValuePage& page = m_pages.pageFor(hash);
     const size_t index = page.find(hash, item.key);
+    int64_t expiryBeforeUs = 0;
     if (index == ValuePage::kNone) {
         m_pages.editForInsert(hash, [&](ValuePage& p) { p.insert(hash, item, std::move(blob)); });
     } else {
-        --(page.at(index).tombstone ? m_tombstoneCount : m_liveCount);
+        const ValueItem before = page.at(index);
+        expiryBeforeUs = before.expiryUs;
+        --(before.tombstone ? m_tombstoneCount : m_liveCount);
         m_pages.edit(hash, [&](ValuePage& p) { p.replace(index, item, std::move(blob)); });
     }
     ++(item.tombstone ? m_tombstoneCount : m_liveCount);
+    return expiryBeforeUs;
+}
+
+void Values::forget(std::string_view key)
+{
+    const uint64_t hash = ValuePage::hashOf(key);
+    const ValuePage& page = m_pages.pageFor(hash);
+    const size_t index = page.find(hash, key);
+    if (index == ValuePage::kNone || !page.at(index).tombstone)
+        return;
+    // An empty table begins anew, so that a directory does not outlive what it was needed for.
+    if (--m_tombstoneCount == 0 && m_liveCount == 0)
+        m_pages.clear();
+    else
+        m_pages.edit(hash, [&](ValuePage& p) { p.erase(index); });
 }
 
 void Values::dropAll(uint64_t seq)

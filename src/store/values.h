@@ -1,8 +1,9 @@
 #pragma once
 
 // The keys of one collection: key -> value, version, expiry, seq of the last change. A removed key
-// leaves a tombstone, so that its version goes on rising. No clock: an expiry is only kept, and a
-// key past it stays live until a fact removes it.
+// leaves a tombstone, so that its version goes on rising, until it is forgotten and the version
+// floor rises to it. No clock: an expiry is only kept, and a key past it stays live until a fact
+// removes it.
 //
 // Threads as in PagedTable: one writer, which shuts out readers; pins are free of locks.
 
@@ -24,13 +25,19 @@ struct KeyState {
     uint64_t version = 0; // of an absent key the floor: the next version is always this + 1
     int64_t expiryUs = 0; // 0: never
     uint64_t seq = 0;     // of the last change; 0: absent
+
+    bool isOver(int64_t nowUs) const { return found && expiryUs != 0 && expiryUs <= nowUs; }
+    // Past its expiry it is as the entry will leave it that says so.
+    void endIfOver(int64_t nowUs);
 };
 
 // What a writer needs to know of a key.
 struct KeyHead {
     bool found = false;
+    bool tombstone = false;
     uint64_t version = 0; // as in KeyState
     uint64_t seq = 0;
+    int64_t expiryUs = 0;
 };
 
 class Values {
@@ -61,7 +68,10 @@ class Values {
     bool has(std::string_view key) const; // live or tombstone
 
     // `item.key` and `item.value` must not point into this table. `blob` is makeBlob() of them.
-    void put(const ValueItem& item, Ref<ValueBlob> blob);
+    // Returns the expiry that the key had before; 0: none.
+    int64_t put(const ValueItem& item, Ref<ValueBlob> blob);
+    // Drops the key's tombstone; whoever does so raises the version floor. A live key stays.
+    void forget(std::string_view key);
     // Every live key becomes a tombstone of the next version, changed at `seq`.
     void dropAll(uint64_t seq);
 

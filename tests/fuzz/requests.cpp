@@ -82,10 +82,33 @@ std::string told(const DeleteRangeRequest& r)
     FUZZ_CHECK(r.from <= r.to, number(r.from));
     return name(r.col) + name(r.doc) + number(r.from) + ".." + number(r.to);
 }
+template <class Request> std::string condition(const Request& r)
+{
+    FUZZ_CHECK(!r.ttlUs || *r.ttlUs >= 0, "a negative lifetime");
+    return (r.ver ? "v" + std::to_string(*r.ver) : "") + (r.ttlUs ? "t" + number(*r.ttlUs) : "");
+}
 std::string told(const SetValueRequest& r)
 {
     FUZZ_CHECK(isStrictUtf8(r.value), quoted(r.value));
-    return name(r.col) + name(r.key) + quoted(r.value);
+    return name(r.col) + name(r.key) + quoted(r.value) + condition(r);
+}
+std::string told(const PatchValueRequest& r)
+{
+    FUZZ_CHECK(isStrictUtf8(r.value), quoted(r.value));
+    return name(r.col) + name(r.key) + quoted(r.value) + condition(r) + (r.deleteNulls ? "d" : "");
+}
+std::string told(const RemoveValueRequest& r)
+{
+    return name(r.col) + name(r.key) + (r.ver ? std::to_string(*r.ver) : "");
+}
+std::string told(const WriteValuesRequest& r)
+{
+    FUZZ_CHECK(!r.writes.empty(), "no writes");
+    std::string out = name(r.col);
+    for (const ValueWrite& w : r.writes)
+        out += "\n" + std::to_string(static_cast<int>(w.op)) + name(w.key) + quoted(w.value) +
+               condition(w) + (w.deleteNulls ? "d" : "");
+    return out;
 }
 std::string told(const KeyRef& r)
 {
@@ -139,8 +162,13 @@ std::string decode(CommandType type, JsonValue payload)
         return told(decodeDeleteRange(payload, limits));
     case CommandType::Sval:
         return told(decodeSetValue(payload, limits));
-    case CommandType::Gval:
+    case CommandType::Pval:
+        return told(decodePatchValue(payload, limits));
+    case CommandType::Mval:
+        return told(decodeWriteValues(payload, limits));
     case CommandType::Rval:
+        return told(decodeRemoveValue(payload, limits));
+    case CommandType::Gval:
         return told(decodeKeyRef(payload, limits));
     case CommandType::Gvalues:
         return told(decodeFindValues(payload, limits));

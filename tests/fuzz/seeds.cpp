@@ -60,6 +60,11 @@ const std::vector<std::pair<CommandType, std::string>> kPayloads = {
     {CommandType::Sval, R"({"col":"c","key":"k","value":""})"},
     {CommandType::Gval, R"({"col":"c","key":"k","min_seq":12})"},
     {CommandType::Gvalues, R"({"col":"c","key":"/^k/m"})"},
+    {CommandType::Sval, R"({"col":"c","key":"k","value":"1","ver":0,"ttl":60000})"},
+    {CommandType::Pval, R"({"col":"c","key":"k","value":"{\"a\":null}","delete_nulls":true})"},
+    {CommandType::Mval, R"({"col":"c","writes":[{"op":"set","key":"a","value":"1","ver":3},)"
+                        R"({"op":"check","key":"b","ver":0},{"op":"remove","key":"c"},)"
+                        R"({"op":"patch","key":"d","value":"{}","ttl":0}]})"},
     {CommandType::Rval, R"({"col":"c","key":"k"})"},
     {CommandType::Gvals, R"({"col":"c"})"},
     {CommandType::Gkeys, R"({"col":"c"})"},

@@ -52,6 +52,23 @@ struct Tell {
     {
         return "gone v" + std::to_string(f.version) + " after " + std::to_string(f.previousSeq);
     }
+    std::string operator()(const KeyExpiredFact& f) const
+    {
+        return "expired v" + std::to_string(f.version) + " after " + std::to_string(f.previousSeq);
+    }
+    std::string operator()(const KeysForgottenFact& f) const
+    {
+        return "forget " + std::to_string(f.keys.size()) + " up to " +
+               std::to_string(f.versionFloor);
+    }
+    std::string operator()(const KeysWrittenFact& f) const
+    {
+        std::string text = "write";
+        for (const auto& w : f.writes)
+            text += std::string(w.kind == KeysWrittenFact::Kind::Set ? " set " : " gone ") +
+                    std::string(w.key) + " v" + std::to_string(w.version);
+        return text;
+    }
     std::string operator()(const ApiKeySetFact& f) const
     {
         return "api " + std::to_string(f.id) + " " + std::string(token(f.scope)) + " " +
@@ -66,7 +83,7 @@ struct Tell {
 // The commit thread in small: decides into a batch, applies it when it is full or split.
 class Desk {
   public:
-    explicit Desk(DecisionLimits limits) : m_decider(m_store, limits) { m_decider.beginBatch(); }
+    explicit Desk(DecisionLimits limits) : m_decider(m_store, limits) { m_decider.beginBatch(0); }
 
     // "set v1 after 0", "-" for no entry, the code of a refusal; "split, " in front of it when the
     // batch had to end first.
@@ -86,6 +103,7 @@ class Desk {
             endBatch();
             return "split, " + decide(wish, tenant);
         case Decision::Verdict::Entry:
+        case Decision::Verdict::First:
             break;
         }
         m_fresh = false;
@@ -96,7 +114,8 @@ class Desk {
             CHECK(f->version == d.version);
         if (const auto* f = std::get_if<KeyRemovedFact>(&fact.value()))
             CHECK(f->version == d.version);
-        return std::visit(Tell{}, fact.value());
+        const std::string told = std::visit(Tell{}, fact.value());
+        return d.verdict == Decision::Verdict::First ? told + ", " + decide(wish, tenant) : told;
     }
 
     void endBatch()
@@ -106,7 +125,7 @@ class Desk {
             REQUIRE(m_store.apply(tenant, m_store.appliedSeq() + 1, 0, fact.value()).ok());
         }
         m_batch.clear();
-        m_decider.beginBatch();
+        m_decider.beginBatch(0);
         m_fresh = true;
     }
 

@@ -115,6 +115,9 @@ class WishModel {
             return {};
         return enter(KeyRemovedFact{w.collection, w.key, now.version + 1, 0}, now.version + 1);
     }
+    Effect on(const PatchKeyProposal&) { return {}; }
+    Effect on(const WriteKeysProposal&) { return {}; }
+    Effect on(const ForgetKeysProposal&) { return {}; }
     uint32_t idOf(const KeyHash& hash) const
     {
         for (const auto& [id, key] : m_model.apiKeys) {

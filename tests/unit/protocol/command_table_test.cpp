@@ -30,6 +30,8 @@ TEST_CASE("the seventeen types, what they need and the shape of their payload")
         {"sval", CommandType::Sval, Permission::Write, PayloadShape::Object},
         {"gval", CommandType::Gval, Permission::Read, PayloadShape::Object},
         {"gvalues", CommandType::Gvalues, Permission::Read, PayloadShape::Object},
+        {"pval", CommandType::Pval, Permission::Write, PayloadShape::Object},
+        {"mval", CommandType::Mval, Permission::Write, PayloadShape::Object},
         {"rval", CommandType::Rval, Permission::Delete, PayloadShape::Object},
         {"gvals", CommandType::Gvals, Permission::Read, PayloadShape::Object},
         {"gkeys", CommandType::Gkeys, Permission::Read, PayloadShape::Object},

@@ -50,8 +50,13 @@ Error errorOf(CommandType type, JsonValue payload)
         return errorOf(decodeDeleteRange, payload);
     case CommandType::Sval:
         return errorOf(decodeSetValue, payload);
-    case CommandType::Gval:
+    case CommandType::Pval:
+        return errorOf(decodePatchValue, payload);
+    case CommandType::Mval:
+        return errorOf(decodeWriteValues, payload);
     case CommandType::Rval:
+        return errorOf(decodeRemoveValue, payload);
+    case CommandType::Gval:
         return errorOf(decodeKeyRef, payload);
     case CommandType::Gvalues:
         return errorOf(decodeFindValues, payload);
@@ -100,9 +105,13 @@ std::string payloadOf(const CommandSpec& command, std::string_view replaced = {}
     for (const FieldSpec& field : command.payload) {
         std::string_view value = field.type == "integer"   ? "5"
                                  : field.type == "boolean" ? "true"
-                                 : field.name == "action"  ? "\"add\""
-                                 : field.name == "scope"   ? "\"readonly\""
-                                                           : "\"5\"";
+                                 : field.name == "writes"
+                                     ? R"([{"op":"set","key":"5","value":"5"}])"
+                                 : field.name == "fields" ? R"(["time"])"
+                                 : field.name == "kind"   ? "\"keys\""
+                                 : field.name == "action" ? "\"add\""
+                                 : field.name == "scope"  ? "\"readonly\""
+                                                          : "\"5\"";
         if (field.name == replaced)
             value = with;
         add(field.name, value);
@@ -142,6 +151,8 @@ TEST_CASE("every decoder takes exactly what the command table says")
                 CHECK(error(absent).text == (required ? name + "is missing" : ""));
             for (const char* wrong :
                  {"[]", "{}", "1.5", "1e99", "123456789012345678901234567890"}) {
+                if (field.type.ends_with("[]") && wrong == std::string_view("[]"))
+                    continue;
                 CAPTURE(wrong);
                 CHECK(error(wrong).code == Code::BadRequest);
                 CHECK(error(wrong).text.starts_with(name + "must be "));

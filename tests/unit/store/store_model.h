@@ -26,6 +26,7 @@ struct ModelValue {
 struct ModelCollection {
     std::map<std::string, std::map<int64_t, std::string>> documents;
     std::map<std::string, ModelValue> values;
+    uint64_t versionFloor = 0;
 
     bool operator==(const ModelCollection&) const = default;
     bool listed() const
@@ -55,9 +56,7 @@ struct Model {
     void apply(uint32_t tenant, uint64_t seq, const Fact& fact)
     {
         std::visit([&](const auto& f) { fold(tenant, seq, f); }, fact);
-        std::erase_if(collections, [](const auto& c) {
-            return c.second.documents.empty() && c.second.values.empty();
-        });
+        std::erase_if(collections, [](const auto& c) { return c.second == ModelCollection(); });
     }
 
   private:
@@ -113,6 +112,24 @@ struct Model {
     {
         at(tenant, f.collection).values[std::string(f.key)] = {"", f.version, 0, seq, true};
     }
+    void fold(uint32_t tenant, uint64_t seq, const KeyExpiredFact& f)
+    {
+        at(tenant, f.collection).values[std::string(f.key)] = {"", f.version, 0, seq, true};
+    }
+    void fold(uint32_t tenant, uint64_t, const KeysForgottenFact& f)
+    {
+        ModelCollection& c = at(tenant, f.collection);
+        for (const std::string_view key : f.keys)
+            c.values.erase(std::string(key));
+        c.versionFloor = std::max(c.versionFloor, f.versionFloor);
+    }
+    void fold(uint32_t tenant, uint64_t seq, const KeysWrittenFact& f)
+    {
+        for (const KeysWrittenFact::Write& w : f.writes)
+            at(tenant, f.collection).values[std::string(w.key)] = {
+                std::string(w.value), w.version, w.expiryUs, seq,
+                w.kind == KeysWrittenFact::Kind::Removed};
+    }
     void fold(uint32_t, uint64_t, const ApiKeySetFact& f)
     {
         apiKeys[f.id] = {f.hash, f.scope, std::string(f.hint)};
@@ -130,6 +147,7 @@ inline Model contentOf(const Cut& cut)
         model.apiKeys[key.id] = {key.hash, key.scope, key.hint};
     for (const Cut::Part& part : cut.collections) {
         ModelCollection c;
+        c.versionFloor = part.values.versionFloor;
         for (size_t p = 0; p < part.series.pages.pageCount(); ++p) {
             const DocumentPage& page = part.series.pages.page(p);
             for (size_t i = 0; i < page.size(); ++i) {
