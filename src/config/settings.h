@@ -31,6 +31,8 @@ struct Settings {
     int64_t durabilityIntervalMs = 0;
 
     int64_t segmentBytes = 0;
+    int64_t logRetainBytes = 0; // 0: what recovery needs
+    int64_t logRetainHours = 0; // 0: no limit by age
     int64_t checkpointIntervalMs = 0;
     int64_t checkpointBytes = 0;
 

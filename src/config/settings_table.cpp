@@ -72,6 +72,11 @@ constexpr SettingSpec kSettings[] = {
              "Time between syncs under `--durability interval`: what a power cut may cost."),
     bytes("segment-size", &Settings::segmentBytes, "64MiB", 4 * kKiB, kGiB,
           "Size of one file of the log."),
+    bytes("log-retain-bytes", &Settings::logRetainBytes, "1GiB", 0, 1024 * kTiB,
+          "Log kept for history and resumes; older files go with the next checkpoint. 0: only what "
+          "a start needs. Without `data`: at most 64 MiB."),
+    count("log-retain-hours", &Settings::logRetainHours, "24", 0, 1000000, "hours",
+          "Time that history is kept within log-retain-bytes; 0: no limit by age."),
     duration("checkpoint-interval", &Settings::checkpointIntervalMs, "5min", kSecond, 24 * kHour,
              "Longest time between checkpoints while there are writes."),
     bytes("checkpoint-bytes", &Settings::checkpointBytes, "256MiB", 64 * kKiB, kTiB,

@@ -35,7 +35,9 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Directory* d
         if (Status status = engine->recover(); !status)
             return status.error();
     } else {
-        engine->m_log = std::make_unique<MemoryLog>(options.log.segmentBytes);
+        engine->m_log = std::make_unique<MemoryLog>(
+            options.log.segmentBytes,
+            std::min(options.log.retainBytes, MemoryLog::kMaxRetainBytes));
         if (Status status = engine->loadInstallationSecret(); !status)
             return status.error();
     }

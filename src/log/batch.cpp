@@ -134,6 +134,20 @@ std::optional<BatchView> readBatch(std::string_view bytes, uint64_t epoch)
     return batch;
 }
 
+uint64_t claimedBatchBytes(std::string_view bytes, uint64_t epoch)
+{
+    ByteReader in(bytes.substr(0, kBatchHeaderBytes));
+    const uint32_t magic = in.u32();
+    in.u32();
+    const uint64_t found = in.u64();
+    in.u64();
+    in.u32();
+    const uint32_t length = in.u32();
+    if (bytes.size() < kBatchHeaderBytes || magic != kBatchMagic || found != epoch)
+        return 0;
+    return aligned(uint64_t{kBatchHeaderBytes} + length);
+}
+
 bool EntryCursor::next(uint64_t& seq, Entry& entry)
 {
     if (m_rest.empty())

@@ -65,6 +65,10 @@ class BatchBuilder {
 // its entries fill it exactly.
 std::optional<BatchView> readBatch(std::string_view bytes, uint64_t epoch);
 
+// What the batch whose header starts at bytes[0] would have, in bytes, by its unchecked word; 0: no
+// header of this epoch stands there.
+uint64_t claimedBatchBytes(std::string_view bytes, uint64_t epoch);
+
 // Walks the entries of a batch that readBatch() accepted.
 class EntryCursor {
   public:

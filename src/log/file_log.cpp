@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "log/file_log_cursor.h"
 
 namespace fluxion {
 
@@ -93,6 +94,7 @@ Status FileLog::append(BatchBuilder& batch, uint64_t expectedLastSeq, uint64_t p
     if (Status status = writeFully(*m_file, m_offset, bytes); !status)
         return failStop(status);
     m_committed = batch.view();
+    m_segments.appended(m_lastSeq + 1, m_offset, bytes.size());
     m_lastSeq += batch.count();
     m_offset += bytes.size();
     m_appendedBytes += bytes.size();
@@ -114,7 +116,7 @@ Status FileLog::failStop(Status status)
     return {Code::ReadOnly, "a write to the log failed; writes stop until a restart"};
 }
 
-Status FileLog::writeHeader(File& file, uint64_t segmentBytes)
+Result<SegmentHeader> FileLog::writeHeader(File& file, uint64_t segmentBytes)
 {
     SegmentHeader header;
     header.epoch = randomU64();
@@ -122,10 +124,12 @@ Status FileLog::writeHeader(File& file, uint64_t segmentBytes)
     header.firstSeq = m_lastSeq + 1;
     header.firstTimeUs = m_clock.wallUs();
     header.segmentBytes = segmentBytes;
-    if (Status status = writeFully(file, 0, encodeSegmentHeader(header)); !status)
-        return status;
-    m_epoch = header.epoch;
-    return m_options.durability == Durability::Always ? Status() : file.sync();
+    Status status = writeFully(file, 0, encodeSegmentHeader(header));
+    if (status && m_options.durability != Durability::Always)
+        status = file.sync();
+    if (!status)
+        return status.error();
+    return header;
 }
 
 // The header is durable before the segment gets its name, and the name before its first batch.
@@ -147,18 +151,21 @@ Status FileLog::rotate(uint64_t segmentBytes)
         m_spares[spare.value()] = segmentBytes;
         return {Code::StorageFull, "cannot open the next segment: " + file.error().text};
     }
-    if (Status status = writeHeader(*file.value(), segmentBytes); !status)
-        return failStop(status);
+    const auto header = writeHeader(*file.value(), segmentBytes);
+    if (!header)
+        return failStop(header.status());
     const std::string name = segmentName(m_lastSeq + 1);
     if (Status status = m_directory.rename(spare.value(), name); !status)
         return failStop(status);
     if (Status status = m_directory.sync(); !status)
         return failStop(status);
+    m_epoch = header.value().epoch;
     m_offset = kSegmentHeaderBytes;
+    m_segments.add(header.value());
     std::lock_guard lock(m_mutex);
     m_file = std::move(file.value());
     m_fileBytes = segmentBytes;
-    m_segments[m_lastSeq + 1] = name;
+    m_unused.erase(m_lastSeq + 1); // its name was taken
     return {};
 }
 
@@ -230,19 +237,50 @@ Status FileLog::syncFile(File& file)
 
 Status FileLog::release(uint64_t seq)
 {
-    std::vector<std::string> freed;
-    {
-        std::lock_guard lock(m_mutex);
-        while (m_segments.size() > 1 && std::next(m_segments.begin())->first <= seq + 1) {
-            freed.push_back(m_segments.begin()->second);
-            m_segments.erase(m_segments.begin());
+    if (Status status = releaseUnused(seq); !status)
+        return status;
+    const SegmentList::Retention retention{
+        m_options.retainBytes,
+        m_options.retainUs == 0 ? INT64_MIN : m_clock.wallUs() - m_options.retainUs};
+    while (const auto oldest = m_segments.takeOldest(seq, retention)) {
+        const std::string name = segmentName(oldest->firstSeq);
+        Status status = recycle(name);
+        if (!status) {
+            // The history must not get a gap: it is tried again with the next release.
+            const auto there = m_directory.exists(name);
+            if (there && there.value())
+                m_segments.putBack(*oldest);
+            return status;
         }
     }
-    for (const std::string& name : freed) {
-        if (Status status = recycle(name); !status)
+    return {};
+}
+
+// Those whose names a rotation cannot take any more.
+Status FileLog::releaseUnused(uint64_t seq)
+{
+    while (true) {
+        uint64_t firstSeq = 0;
+        {
+            std::lock_guard lock(m_mutex);
+            if (m_unused.empty() || *m_unused.begin() > seq)
+                return {};
+            firstSeq = *m_unused.begin();
+            m_unused.erase(firstSeq);
+        }
+        if (Status status = recycle(segmentName(firstSeq)); !status)
             return status;
     }
-    return {};
+}
+
+std::unique_ptr<LogCursor> FileLog::read(uint64_t after)
+{
+    return std::make_unique<FileLogCursor>(m_directory, m_segments, after);
+}
+
+uint64_t FileLog::oldestSeq() const
+{
+    return m_segments.oldestSeq().value_or(m_identity.startSeq + 1);
 }
 
 // A segment's name is gone for good before its bytes may change.

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "base/clock.h"
@@ -19,6 +20,7 @@
 #include "log/identity.h"
 #include "log/log.h"
 #include "log/segment.h"
+#include "log/segment_list.h"
 
 namespace fluxion {
 
@@ -27,6 +29,10 @@ struct FileLogOptions {
     uint64_t firstSegmentBytes = 1024 * 1024; // of the segment made at a start, so that it is quick
     Durability durability = Durability::Always;
     uint32_t origin = 1;
+    // Segments that recovery does not need stay until the log has more bytes than this,
+    uint64_t retainBytes = uint64_t{1024} * 1024 * 1024;
+    // or until so long after the last write to them; 0: no limit by age.
+    int64_t retainUs = 24 * 3600 * int64_t{1000000};
 };
 
 class FileLog final : public Log {
@@ -48,7 +54,7 @@ class FileLog final : public Log {
     // checkpoint of that seq under the new id; the old segments are dropped by start().
     Status switchHistory(const HistoryId& id);
 
-    // Opens a fresh segment; after it append() works.
+    // Opens a fresh segment; after it append() works, and reading.
     Status start();
 
     const HistoryId& history() const override { return m_identity.history; }
@@ -61,6 +67,9 @@ class FileLog final : public Log {
     Status release(uint64_t seq) override;
     Status prepare() override;
     Status close() override;
+    std::unique_ptr<LogCursor> read(uint64_t after) override;
+    uint64_t oldestSeq() const override;
+    uint64_t heldBytes() const override { return m_segments.heldBytes(); }
     uint64_t appendedBytes() const override { return m_appendedBytes; }
 
     // The history began after this seq, with a checkpoint of it if it is not 0.
@@ -78,10 +87,11 @@ class FileLog final : public Log {
     Status checkEnd(const File& file, const SegmentEnd& end);
     Status settle(uint64_t segment, uint64_t offset, uint64_t bytes);
     Status rotate(uint64_t segmentBytes);
-    Status writeHeader(File& file, uint64_t segmentBytes);
+    Result<SegmentHeader> writeHeader(File& file, uint64_t segmentBytes);
     Result<std::string> takeSpare(uint64_t segmentBytes);
     Status reserve(uint64_t segmentBytes);
     Status makeSpare(std::unique_lock<std::mutex>& lock, uint64_t segmentBytes);
+    Status releaseUnused(uint64_t seq);
     Status recycle(const std::string& name);
     Status syncFile(File& file);
     Status failStop(Status status);
@@ -105,6 +115,8 @@ class FileLog final : public Log {
     std::atomic<bool> m_spareWanted{false};
     std::atomic<bool> m_failed{false}; // set by whoever meets the failure
 
+    SegmentList m_segments; // of this history, found by replay()
+
     std::mutex m_syncMutex; // one sync at a time, with what follows from it
 
     // Guards what follows; held only for moments, never during a write or sync of batches.
@@ -112,8 +124,8 @@ class FileLog final : public Log {
     std::condition_variable m_spareDone;
     std::shared_ptr<File> m_file; // the segment being written; replaced by the commit thread
     uint64_t m_fileBytes = 0;
-    std::map<uint64_t, std::string> m_segments; // first seq -> name, of this history
-    std::map<std::string, uint64_t> m_spares;   // name -> bytes, ready to use
+    std::set<uint64_t> m_unused; // named by their first seq: segments not in m_segments
+    std::map<std::string, uint64_t> m_spares; // name -> bytes, ready to use
     bool m_makingSpare = false;
     uint64_t m_nextSpare = 0;
 };

@@ -21,7 +21,7 @@ Status FileLog::readFolder()
     for (const std::string& name : names.value()) {
         uint64_t firstSeq = 0;
         if (parseSegmentName(name, firstSeq))
-            m_segments[firstSeq] = name;
+            m_unused.insert(firstSeq);
         else if (isSpareName(name)) {
             if (Status status = m_directory.remove(name); !status)
                 return status;
@@ -38,7 +38,7 @@ Status FileLog::readFolder()
         m_identity = *identity.value();
         return {};
     }
-    if (!m_segments.empty())
+    if (!m_unused.empty())
         return {Code::Damaged,
                 m_directory.path() + "/identity: missing, though there are segments"};
     m_identity.history = newHistoryId();
@@ -69,8 +69,8 @@ Status FileLog::readSegments(uint64_t after, const std::function<Status(const Ba
 {
     // Segments of an earlier history are unused; release() takes them.
     std::vector<std::pair<uint64_t, SegmentHeader>> chain;
-    for (const auto& [firstSeq, name] : m_segments) {
-        auto file = m_directory.open(name, OpenMode::Read);
+    for (const uint64_t firstSeq : m_unused) {
+        auto file = m_directory.open(segmentName(firstSeq), OpenMode::Read);
         if (!file)
             return file.status();
         auto header = readSegmentHeader(*file.value());
@@ -84,7 +84,11 @@ Status FileLog::readSegments(uint64_t after, const std::function<Status(const Ba
                                        std::to_string(header.value().firstSeq)};
         chain.emplace_back(firstSeq, header.value());
     }
-    // Whole segments up to `after` need no reading.
+    for (const auto& [firstSeq, header] : chain) {
+        m_unused.erase(firstSeq);
+        m_segments.add(header);
+    }
+    // Whole segments up to `after` need no reading; they stay for cursors.
     size_t begin = 0;
     while (begin + 1 < chain.size() && chain[begin + 1].first <= after + 1)
         ++begin;
@@ -93,7 +97,7 @@ Status FileLog::readSegments(uint64_t after, const std::function<Status(const Ba
                                    ": missing: the log begins at seq " +
                                    std::to_string(chain[begin].first)};
     for (size_t i = begin; i < chain.size(); ++i) {
-        auto file = m_directory.open(m_segments[chain[i].first], OpenMode::Read);
+        auto file = m_directory.open(segmentName(chain[i].first), OpenMode::Read);
         if (!file)
             return file.status();
         const bool last = i + 1 == chain.size();
@@ -150,7 +154,7 @@ Status FileLog::settle(uint64_t segment, uint64_t offset, uint64_t bytes)
     // A history about to end goes into a checkpoint instead.
     if (bytes == 0 || closedInOrder() || m_needsNewHistory)
         return {};
-    auto file = m_directory.open(m_segments[segment], OpenMode::WriteDurable);
+    auto file = m_directory.open(segmentName(segment), OpenMode::WriteDurable);
     if (!file)
         return file.status();
     std::string batch(bytes, '\0');
@@ -169,11 +173,13 @@ Status FileLog::switchHistory(const HistoryId& id)
     if (Status status = storeIdentity(); !status)
         return status;
     m_needsNewHistory = false;
-    for (const auto& [firstSeq, name] : m_segments) {
-        if (Status status = m_directory.remove(name); !status)
+    for (const SegmentHeader& segment : m_segments.takeAll())
+        m_unused.insert(segment.firstSeq);
+    for (const uint64_t firstSeq : m_unused) {
+        if (Status status = m_directory.remove(segmentName(firstSeq)); !status)
             return status;
     }
-    m_segments.clear();
+    m_unused.clear();
     return m_directory.sync();
 }
 

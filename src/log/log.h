@@ -6,10 +6,12 @@
 // (commit) calls append() and nextCommitted(); what others may call says so.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/result.h"
 #include "log/batch.h"
+#include "log/log_cursor.h"
 #include "log/log_format.h"
 
 namespace fluxion {
@@ -42,7 +44,8 @@ class Log {
     // Everything appended is on the medium when it returns ok. Any thread.
     virtual Status sync() = 0;
 
-    // Entries up to `seq` are no longer needed for recovery. Any thread.
+    // Entries up to `seq` are no longer needed for recovery: what retention does not want either
+    // goes. Any thread.
     virtual Status release(uint64_t seq) = 0;
 
     // Work ahead, off the commit thread: the next segment. Any thread; cheap when nothing is due.
@@ -50,6 +53,15 @@ class Log {
 
     // The last call: remembers where a log that was closed in order ends.
     virtual Status close() = 0;
+
+    // Reads what was committed after the seq `after`. Any thread.
+    virtual std::unique_ptr<LogCursor> read(uint64_t after) = 0;
+
+    // The first seq still held, the one after the last when nothing is. Any thread.
+    virtual uint64_t oldestSeq() const = 0;
+
+    // The size of what is held, in bytes. Any thread.
+    virtual uint64_t heldBytes() const = 0;
 
     // Bytes appended since the start, for deciding about checkpoints. Any thread.
     virtual uint64_t appendedBytes() const = 0;

@@ -22,6 +22,7 @@ namespace fluxion {
 namespace {
 
 constexpr int64_t kUsPerMs = 1000;
+constexpr int64_t kUsPerHour = 3600 * 1000 * kUsPerMs;
 constexpr uint64_t kSpareDescriptors = 64; // for files and the like
 
 EngineOptions engineOptions(const Settings& s)
@@ -29,6 +30,8 @@ EngineOptions engineOptions(const Settings& s)
     EngineOptions o;
     o.log.segmentBytes = static_cast<uint64_t>(s.segmentBytes);
     o.log.durability = s.durability;
+    o.log.retainBytes = static_cast<uint64_t>(s.logRetainBytes);
+    o.log.retainUs = s.logRetainHours * kUsPerHour;
     o.limits.maxCollections = static_cast<uint64_t>(s.maxCollections);
     o.limits.maxApiKeys = static_cast<uint64_t>(s.maxKeys);
     o.pauseQueueBytes = static_cast<uint64_t>(s.maxQueueBytes);

@@ -33,6 +33,7 @@ EngineOptions faultOptions(Durability durability)
     EngineOptions options;
     options.log.segmentBytes = kFaultSegmentBytes;
     options.log.firstSegmentBytes = kFaultSegmentBytes;
+    options.log.retainBytes = 0;
     options.log.durability = durability;
     return options;
 }
@@ -132,6 +133,8 @@ Script randomScript(uint64_t seed)
         script.turns.push_back({restart ? TurnKind::Restart : TurnKind::Checkpoint, {}});
     }
     addRandom(script, random, 3, 400);
+    if (random() % 2 == 0)
+        script.options.log.retainBytes = random() % (10 * kFaultSegmentBytes);
     script.foretell();
     return script;
 }

@@ -26,7 +26,8 @@ MIN_ACKNOWLEDGED = 100  # a round with fewer says nothing, and is repeated
 MOST_REPEATED = ROUNDS
 KEYS = 40  # of each client
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
-SETTINGS = {"segment-size": "64KiB", "checkpoint-bytes": "64KiB", "checkpoint-interval": "1s"}
+SETTINGS = {"segment-size": "64KiB", "checkpoint-bytes": "64KiB", "checkpoint-interval": "1s",
+            "log-retain-bytes": "256KiB"}
 
 GONE = (OSError, Closed)
 

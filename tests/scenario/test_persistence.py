@@ -19,7 +19,8 @@ suite = Suite()
 SEED = int(os.environ.get("FLUXION_SEED", time.time_ns() % 10**9))
 ODD = 2**53 + 1
 # So small that segments fill, are recycled, and checkpoints overtake them.
-SMALL = {"segment-size": "16KiB", "checkpoint-bytes": "64KiB", "checkpoint-interval": "1s"}
+SMALL = {"segment-size": "16KiB", "checkpoint-bytes": "64KiB", "checkpoint-interval": "1s",
+         "log-retain-bytes": "256KiB"}
 READS = (
     ("qry", {"col": "all", "ts": 2**62}), ("qry", {"col": "all", "ts": 2, "doc": "/a/"}),
     ("qdoc", {"col": "all", "doc": "äöü", "to": 2**63 - 1, "from": -2**63}),

@@ -22,6 +22,7 @@ inline EngineOptions smallOptions(Durability durability = Durability::Always,
     EngineOptions options;
     options.log.segmentBytes = segmentBytes;
     options.log.firstSegmentBytes = segmentBytes;
+    options.log.retainBytes = 0;
     options.log.durability = durability;
     return options;
 }

@@ -26,6 +26,7 @@ FileLogOptions optionsOf(Durability durability = Durability::Always)
     FileLogOptions options;
     options.segmentBytes = kSegmentBytes;
     options.firstSegmentBytes = kSegmentBytes;
+    options.retainBytes = 0;
     options.durability = durability;
     return options;
 }
