@@ -5,6 +5,7 @@
 // are used by the connection's own I/O thread only.
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -33,6 +34,8 @@ class ClientLink {
     // So much waits to be sent that no further request should be answered before
     // Session::roomToSend() is called.
     virtual bool isFull() const = 0;
+    // What waits to be sent, in bytes. When some of it has left: Session::sent().
+    virtual uint64_t pendingBytes() const = 0;
     virtual void close(int code, const std::string& reason) = 0;
 };
 

@@ -9,6 +9,7 @@
 #include "auth/authenticator.h"
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "live/hub.h"
 #include "protocol/requests.h"
 
 namespace fluxion {
@@ -18,10 +19,12 @@ struct ServiceLimits {
     int64_t minSeqTimeoutUs = 5 * int64_t{1000000};
     size_t maxInFlight = 4096;                // requests of one connection not yet answered
     size_t maxWaitingBytes = 4 * 1024 * 1024; // of them, those kept as messages
+    size_t maxSubscriptions = 1000;           // of one connection
 };
 
 struct Service {
     Engine& engine;
+    LiveShared& live;
     const Authenticator& authenticator;
     Connections& connections;
     Clock& clock;

@@ -61,17 +61,17 @@ std::string writeReply(const std::optional<std::string>& id, const WriteReply& r
 
 } // namespace
 
-Session::Session(const Service& service, Access access, uint64_t connectionId, Mailbox& mailbox,
-                 ProposalBatch& proposals, RequestReader& reader, ClientLink& link)
+Session::Session(const Service& service, Access access, uint64_t connectionId, SessionThread thread,
+                 ClientLink& link)
     : m_service(service), m_access(std::move(access)), m_connectionId(connectionId),
-      m_mailbox(mailbox), m_proposals(proposals), m_reader(reader), m_link(link)
+      m_thread(thread), m_link(link)
 {
 }
 
 Session::~Session()
 {
     for (const auto& [ticket, awaiting] : m_awaiting)
-        m_service.engine.cancelAwait(m_mailbox, ticket);
+        m_service.engine.cancelAwait(m_thread.mailbox, ticket);
 }
 
 void Session::sendReady()
@@ -105,7 +105,7 @@ void Session::keep(Message message)
 // Answers the message or sees that it will be; Blocked: it has to wait for the writes before it.
 Session::Taken Session::take(FrameKind kind, std::string_view message, bool seqReached)
 {
-    const Envelope envelope = m_reader.readEnvelope(message);
+    const Envelope envelope = m_thread.reader.readEnvelope(message);
     Call call{m_service, *this,       m_link, m_connectionId, m_access.principal(),
               kind,      envelope.id, {}};
     if (!envelope.status) {
@@ -128,7 +128,7 @@ Session::Taken Session::take(FrameKind kind, std::string_view message, bool seqR
                                         " does not allow " + std::string(command.token)});
         return Taken::Done;
     }
-    auto payload = m_reader.readPayload(envelope);
+    auto payload = m_thread.reader.readPayload(envelope);
     if (!payload) {
         call.fail(payload.error());
         return Taken::Done;
@@ -138,7 +138,7 @@ Session::Taken Session::take(FrameKind kind, std::string_view message, bool seqR
     const auto& minSeq = payload.value().minSeq;
     if (!minSeq || seqReached || checkMinSeq(message, call, *minSeq))
         dispatch(command.type, call);
-    m_reader.trim();
+    m_thread.reader.trim();
     return Taken::Done;
 }
 
@@ -164,7 +164,7 @@ bool Session::checkMinSeq(std::string_view message, const Call& call, const Posi
     m_awaiting[ticket] = {{call.kind, std::string(message)},
                           owned(call.id),
                           m_service.clock.steadyUs() + limits.minSeqTimeoutUs};
-    m_service.engine.awaitSeq(position.seq, m_mailbox, ticket);
+    m_service.engine.awaitSeq(position.seq, m_thread.mailbox, ticket);
     return false;
 }
 
@@ -172,7 +172,7 @@ void Session::propose(const Call& call, Wish wish, WriteReply reply)
 {
     const uint64_t ticket = newTicket();
     const Accepted accepted =
-        m_proposals.add({call.principal, std::move(wish), &m_mailbox, ticket});
+        m_thread.proposals.add({call.principal, std::move(wish), &m_thread.mailbox, ticket});
     if (accepted == Accepted::No) {
         call.fail({Code::Busy, "the server's queue of writes is full; try again"});
         return;
@@ -181,6 +181,36 @@ void Session::propose(const Call& call, Wish wish, WriteReply reply)
     m_writeIdBytes += call.id ? call.id->size() : 0;
     if (accepted == Accepted::Pause)
         m_noRoom = true;
+}
+
+void Session::replyLater(const Call& call, std::function<std::string()> make)
+{
+    ++m_laterCount;
+    Executor& executor = m_thread.executor;
+    std::weak_ptr<int> alive = m_alive;
+    m_service.live.reader.post([this, &executor, alive, kind = call.kind, make = std::move(make)] {
+        auto reply = std::make_shared<std::string>(make());
+        executor.post([this, alive, kind, reply] {
+            if (alive.expired())
+                return;
+            --m_laterCount;
+            m_link.send(kind, std::move(*reply));
+            updatePause();
+        });
+    });
+}
+
+Subscriptions& Session::subscriptions()
+{
+    if (!m_subscriptions)
+        m_subscriptions = std::make_unique<Subscriptions>(m_service, m_thread.hub, m_link);
+    return *m_subscriptions;
+}
+
+void Session::sent()
+{
+    if (m_subscriptions)
+        m_subscriptions->sent();
 }
 
 void Session::done(uint64_t ticket, const Outcome& outcome)
@@ -250,7 +280,7 @@ void Session::tick()
             ++it;
             continue;
         }
-        m_service.engine.cancelAwait(m_mailbox, it->first);
+        m_service.engine.cancelAwait(m_thread.mailbox, it->first);
         m_link.send(it->second.message.kind,
                     errorReply(it->second.id, {Code::Timeout, "min_seq was not reached in time"}));
         m_awaitingBytes -= it->second.message.bytes.size();
@@ -263,7 +293,7 @@ void Session::updatePause()
 {
     const ServiceLimits& limits = m_service.limits;
     const bool pause = m_noRoom || m_waitingBytes + m_writeIdBytes > limits.maxWaitingBytes ||
-                       m_waiting.size() + m_writes.size() >= limits.maxInFlight;
+                       m_waiting.size() + m_writes.size() + m_laterCount >= limits.maxInFlight;
     if (pause != m_paused) {
         m_paused = pause;
         m_link.setPaused(pause);

@@ -5,25 +5,37 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "api/call.h"
 #include "api/client_link.h"
 #include "api/service.h"
+#include "api/subscriptions.h"
 #include "engine/proposal_batch.h"
 #include "protocol/envelope.h"
 
 namespace fluxion {
 
+// What a session uses of its I/O thread; all outlive it. The mailbox hands what comes for a ticket
+// of a session to its done(): sessionOf(ticket) is the connection's id. The thread sees to it that
+// proposals leave.
+struct SessionThread {
+    Mailbox& mailbox;
+    Executor& executor;
+    ProposalBatch& proposals;
+    RequestReader& reader;
+    Hub& hub;
+};
+
 class Session {
   public:
-    // All outlive the session. `mailbox` is the I/O thread's; it hands what comes for a ticket of
-    // this session to done(): sessionOf(ticket) is `connectionId`. `proposals`, too, is the
-    // thread's, which sees to it that they leave.
-    Session(const Service& service, Access access, uint64_t connectionId, Mailbox& mailbox,
-            ProposalBatch& proposals, RequestReader& reader, ClientLink& link);
+    // All but `access` outlive the session.
+    Session(const Service& service, Access access, uint64_t connectionId, SessionThread thread,
+            ClientLink& link);
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -40,16 +52,24 @@ class Session {
     void roomAgain();
     // The link is not full any more.
     void roomToSend();
+    // Some of what was given to the link has left.
+    void sent();
     // Some times a second: ends waits that took too long.
     void tick();
 
     // Nothing that came in waits for its answer to be handed to the link.
-    bool isIdle() const { return m_writes.empty() && m_waiting.empty() && m_awaiting.empty(); }
+    bool isIdle() const
+    {
+        return m_writes.empty() && m_waiting.empty() && m_awaiting.empty() && m_laterCount == 0;
+    }
 
     const Access& access() const { return m_access; }
 
     // For handlers, through Call.
     void propose(const Call& call, Wish wish, WriteReply reply);
+    // Has `make` run where files may be read, and sends what it returns.
+    void replyLater(const Call& call, std::function<std::string()> make);
+    Subscriptions& subscriptions();
 
   private:
     static constexpr unsigned kTicketBits = 24;
@@ -82,10 +102,11 @@ class Session {
     const Service& m_service;
     const Access m_access;
     const uint64_t m_connectionId;
-    Mailbox& m_mailbox;
-    ProposalBatch& m_proposals;
-    RequestReader& m_reader;
+    const SessionThread m_thread;
     ClientLink& m_link;
+    std::unique_ptr<Subscriptions> m_subscriptions;         // made for the first
+    std::shared_ptr<int> m_alive = std::make_shared<int>(); // what comes later may come too late
+    size_t m_laterCount = 0;                                // replies yet to be made
 
     std::deque<Message> m_waiting; // in order, behind a read that waits, or for room
     size_t m_waitingBytes = 0;

@@ -48,6 +48,11 @@ struct Settings {
     int64_t patternMemoryBytes = 0;
     int64_t maxCollections = 0;
     int64_t maxNameBytes = 0;
+    int64_t maxSubscriptions = 0;
+    int64_t maxQueueEvents = 0;
+    int64_t maxQueueEventBytes = 0;
+    int64_t maxEventMemoryBytes = 0;
+    int64_t bookmarkIntervalMs = 0;
     int64_t maxKeys = 0;
 
     int64_t headerTimeoutMs = 0;

@@ -156,18 +156,24 @@ void Engine::commitGroup(std::vector<Undecided>& group)
 void Engine::applyCommitted()
 {
     while (const auto batch = m_log->nextCommitted()) {
-        if (Status status = applyBatch(*batch); !status) {
+        std::shared_ptr<EventBatch> events;
+        if (m_broadcast.begin(batch->lastSeq()))
+            events = std::make_shared<EventBatch>(*batch);
+        if (Status status = applyBatch(*batch, events.get()); !status) {
             // The views would no longer be what the log says; only a restart can tell.
             m_sink(LogLevel::Error, "a committed batch cannot be applied: " + status.error().text);
             std::abort();
         }
+        if (events)
+            m_broadcast.publish(std::move(events));
     }
     wakeAwaiting();
 }
 
-Status Engine::applyBatch(const BatchView& batch)
+// With `events`, also what the batch changes, for subscribers: those point into its own copy.
+Status Engine::applyBatch(const BatchView& batch, EventBatch* events)
 {
-    EntryCursor cursor(batch);
+    EntryCursor cursor(events ? events->view(batch) : batch);
     uint64_t seq = 0;
     Entry entry;
     while (cursor.next(seq, entry)) {
@@ -176,10 +182,35 @@ Status Engine::applyBatch(const BatchView& batch)
         auto fact = decodeFact(entry.type, entry.payload);
         if (!fact)
             return {fact.error().code, "seq " + std::to_string(seq) + ": " + fact.error().text};
+        if (Status status = events ? tellEntry(seq, entry, *events) : Status(); !status)
+            return status;
         const FactType type = static_cast<FactType>(entry.type);
         m_keysChanged |= type == FactType::ApiKeySet || type == FactType::ApiKeyRemoved;
         if (Status status = m_store->apply(entry.tenant, seq, entry.timeUs, fact.value()); !status)
             return status;
+    }
+    return {};
+}
+
+// Before the entry is applied: what it will change, and what was there.
+Status Engine::tellEntry(uint64_t seq, const Entry& entry, EventBatch& events) const
+{
+    const size_t first = events.changes.size();
+    if (Status status = appendChanges(seq, entry, events.changes); !status)
+        return status;
+    events.bytes += entry.payload.size();
+    for (size_t i = first; i < events.changes.size(); ++i) {
+        Change& change = events.changes[i];
+        events.bytes += sizeof change;
+        if (!change.isOfKey())
+            continue;
+        const auto collection = m_store->find(change.tenant, change.collection);
+        KeyState before = collection ? collection->get(change.name) : KeyState();
+        change.before = before.found ? Before::Present : Before::Absent;
+        if (!before.found)
+            continue;
+        change.previous = events.previous.emplace_back(std::move(before.value));
+        events.bytes += change.previous.size();
     }
     return {};
 }

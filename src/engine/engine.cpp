@@ -41,6 +41,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Directory* d
         if (Status status = engine->loadInstallationSecret(); !status)
             return status.error();
     }
+    engine->m_broadcast.startAfter(engine->appliedSeq());
     engine->m_history = toText(engine->m_log->history());
     DecisionLimits limits = options.limits;
     limits.maxPayloadBytes = engine->m_log->maxPayloadBytes();

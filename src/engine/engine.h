@@ -20,6 +20,7 @@
 #include "engine/decider.h"
 #include "engine/proposal.h"
 #include "io/file.h"
+#include "live/live_source.h"
 #include "log/file_log.h"
 #include "store/store.h"
 
@@ -36,13 +37,13 @@ struct EngineOptions {
     int64_t sweepIntervalUs = 10 * int64_t{1000000}; // between looks for documents that rest
 };
 
-class Engine {
+class Engine : public LiveSource {
   public:
     // Recovers what `directory` holds; null: in memory. `directory` and `clock` outlive the engine.
     // Code::Damaged names file and offset. Nothing runs yet: start() or, in tests, step().
     static Result<std::unique_ptr<Engine>> open(EngineOptions options, Directory* directory,
                                                 Clock& clock, LogSink sink);
-    ~Engine();
+    ~Engine() override;
 
     // Starts the commit and the maintenance thread. Once.
     void start();
@@ -71,13 +72,18 @@ class Engine {
 
     const Store& store() const { return *m_store; }
     // The last seq that is durable and visible. Any thread.
-    uint64_t appliedSeq() const { return m_store->appliedSeq(); }
+    uint64_t appliedSeq() const override { return m_store->appliedSeq(); }
     // Names this history, 32 hex digits.
-    const std::string& history() const { return m_history; }
+    const std::string& history() const override { return m_history; }
+    // The first seq that the log still holds, and what it holds after one. Any thread.
+    uint64_t oldestSeq() const override { return m_log->oldestSeq(); }
+    std::unique_ptr<LogCursor> readLog(uint64_t after) override { return m_log->read(after); }
+    // Where committed batches are published. Any thread, as its header says.
+    Broadcast& broadcast() override { return m_broadcast; }
     // Every acknowledged write is on the medium.
     bool durable() const { return m_durable; }
     // The time by which expiries are to be judged: never before that of an entry. Any thread.
-    int64_t nowUs() const { return std::max(m_clock.wallUs(), m_store->appliedTimeUs()); }
+    int64_t nowUs() const override { return std::max(m_clock.wallUs(), m_store->appliedTimeUs()); }
     // A write to the log failed: every further write is refused until a restart.
     bool readOnly() const { return m_readOnly.load(); }
     // 32 random bytes of this installation, made once: the key under which API keys are hashed.
@@ -85,7 +91,7 @@ class Engine {
 
     // The views at one seq, between two batches. Any thread but commit (so not from a mailbox);
     // waits for the batch under way. Nothing once the engine is stopping.
-    std::optional<Cut> cut();
+    std::optional<Cut> cut() override;
 
     // For tests without threads: commits what waits; does what maintenance would.
     void step();
@@ -100,7 +106,8 @@ class Engine {
 
     Status recover();
     Status recoverViews(uint64_t& checkpointSeq);
-    Status applyBatch(const BatchView& batch);
+    Status applyBatch(const BatchView& batch, EventBatch* events = nullptr);
+    Status tellEntry(uint64_t seq, const Entry& entry, EventBatch& events) const;
     Status nameNewHistory();
     Status loadInstallationSecret();
 
@@ -137,6 +144,7 @@ class Engine {
     std::unique_ptr<Log> m_log;
     FileLog* m_fileLog = nullptr; // m_log, when there is a folder
     CommitQueue m_queue;
+    Broadcast m_broadcast;
     std::vector<Mailbox*> m_mailboxes;
     std::atomic<bool> m_readOnly{false};
 

@@ -23,7 +23,7 @@ constexpr size_t kReadBufferBytes = 64 * 1024;
 
 IoLoop::IoLoop(NetShared& shared)
     : m_shared(shared), m_reader(shared.service.limits.request), m_proposals(shared.service.engine),
-      m_readBuffer(kReadBufferBytes)
+      m_hub(shared.service.live, *this), m_readBuffer(kReadBufferBytes)
 {
     auto* const dispatcher = new EpollDispatcher;
     m_thread.setEventDispatcher(dispatcher);
@@ -135,7 +135,7 @@ void IoLoop::deliver(std::vector<Done> done)
             m_mail.insert(m_mail.end(), std::make_move_iterator(done.begin()),
                           std::make_move_iterator(done.end()));
     }
-    post();
+    wake();
 }
 
 void IoLoop::roomAgain()
@@ -144,7 +144,7 @@ void IoLoop::roomAgain()
         std::lock_guard lock(m_mailMutex);
         m_roomAgain = true;
     }
-    post();
+    wake();
 }
 
 void IoLoop::keysChanged()
@@ -153,7 +153,16 @@ void IoLoop::keysChanged()
         std::lock_guard lock(m_mailMutex);
         m_keysChanged = true;
     }
-    post();
+    wake();
+}
+
+void IoLoop::post(std::function<void()> task)
+{
+    {
+        std::lock_guard lock(m_mailMutex);
+        m_tasks.push_back(std::move(task));
+    }
+    wake();
 }
 
 // What the turn has gathered leaves together: proposals to the commit thread, bytes to clients.
@@ -167,7 +176,7 @@ void IoLoop::endTurn()
 }
 
 // One event, however much comes before it is looked at.
-void IoLoop::post()
+void IoLoop::wake()
 {
     {
         std::lock_guard lock(m_mailMutex);
@@ -181,11 +190,13 @@ void IoLoop::post()
 void IoLoop::onMail()
 {
     std::vector<Done> mail;
+    std::vector<std::function<void()>> tasks;
     bool room = false;
     bool keys = false;
     {
         std::lock_guard lock(m_mailMutex);
         mail.swap(m_mail);
+        tasks.swap(m_tasks);
         room = std::exchange(m_roomAgain, false);
         keys = std::exchange(m_keysChanged, false);
         m_mailPosted = false;
@@ -195,6 +206,9 @@ void IoLoop::onMail()
         if (it != m_clients.end())
             it->second->session().done(done.ticket, done.outcome);
     }
+    // After the outcomes: who writes hears of that first.
+    for (const std::function<void()>& task : tasks)
+        task();
     if (!room && !keys)
         return;
     for (WebSocketClient* client : clients()) {
@@ -234,6 +248,7 @@ void IoLoop::tick()
     }
     for (Newcomer* newcomer : newcomers())
         newcomer->tick(now);
+    m_hub.tick();
     if (m_stopUs != 0 && now >= m_stopUs)
         m_thread.quit();
 }

@@ -42,7 +42,7 @@ struct NetShared {
     std::atomic<bool> stopping{false};
 };
 
-class IoLoop : public QObject, public Mailbox {
+class IoLoop : public QObject, public Mailbox, public Executor {
     Q_OBJECT
   public:
     explicit IoLoop(NetShared& shared);
@@ -61,15 +61,16 @@ class IoLoop : public QObject, public Mailbox {
     void deliver(std::vector<Done> done) override;
     void roomAgain() override;
     void keysChanged() override;
+    // Executor: any thread.
+    void post(std::function<void()> task) override;
 
     // The rest: this thread, for its connections.
     const Service& service() const { return m_shared.service; }
     const NetLimits& limits() const { return m_shared.limits; }
     ReplyBudget& replyBudget() { return m_shared.replyBudget; }
-    RequestReader& reader() { return m_reader; }
     bool stopping() const { return m_shared.stopping; }
     void note(std::string_view line) const { m_shared.sink(LogLevel::Warning, line); }
-    ProposalBatch& proposals() { return m_proposals; }
+    SessionThread sessionThread() { return {*this, *this, m_proposals, m_reader, m_hub}; }
     FlushQueue& flushQueue() { return m_flushes; }
     // Room to read into, the thread's only one: until the next client reads.
     std::span<char> readBuffer() { return m_readBuffer; }
@@ -88,7 +89,7 @@ class IoLoop : public QObject, public Mailbox {
     void tick();
     void endTurn();
     void endIfEmpty();
-    void post();
+    void wake();
     std::vector<WebSocketClient*> clients() const;
     std::vector<Newcomer*> newcomers() const;
 
@@ -97,6 +98,7 @@ class IoLoop : public QObject, public Mailbox {
     std::unique_ptr<QTimer> m_ticker;
     RequestReader m_reader;
     ProposalBatch m_proposals;
+    Hub m_hub;
     FlushQueue m_flushes;
     std::vector<char> m_readBuffer;
     std::unordered_map<uint64_t, Newcomer*> m_newcomers;
@@ -105,6 +107,7 @@ class IoLoop : public QObject, public Mailbox {
 
     std::mutex m_mailMutex;
     std::vector<Done> m_mail;
+    std::vector<std::function<void()>> m_tasks;
     bool m_mailPosted = false;
     bool m_roomAgain = false;
     bool m_keysChanged = false;

@@ -31,6 +31,8 @@ class Listener : public QTcpServer {
     // Takes no more, closes all with 1001; returns when the I/O threads have ended, at most about
     // `timeoutUs` later.
     void stop(int64_t timeoutUs);
+    // After stop(), and after the last word to the mailboxes: nothing of the service is used again.
+    void release() { m_loops.clear(); }
 
   protected:
     void incomingConnection(qintptr descriptor) override;

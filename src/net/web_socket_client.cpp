@@ -35,8 +35,7 @@ WebSocketClient::WebSocketClient(IoLoop& loop, uint64_t id, std::unique_ptr<QTcp
 {
     m_heardUs = m_pingedUs = m_progressUs = loop.service().clock.steadyUs();
     m_outbox = std::make_unique<Outbox>(*m_transport, loop.replyBudget());
-    m_session = std::make_unique<Session>(loop.service(), access, id, loop, loop.proposals(),
-                                          loop.reader(), *this);
+    m_session = std::make_unique<Session>(loop.service(), access, id, loop.sessionThread(), *this);
 }
 
 void WebSocketClient::start(std::string_view handshake)
@@ -208,6 +207,8 @@ void WebSocketClient::onSent()
 {
     m_progressUs = m_loop.service().clock.steadyUs();
     pump();
+    if (!m_gone && m_closingUs == 0)
+        m_session->sent();
 }
 
 void WebSocketClient::close(int code, const std::string& reason)

@@ -38,6 +38,7 @@ class WebSocketClient : public QObject, public ClientLink, private Transport::Li
     void stream(FrameKind kind, std::unique_ptr<ReplyStream> reply) override;
     void setPaused(bool paused) override;
     bool isFull() const override { return m_full; }
+    uint64_t pendingBytes() const override { return m_outbox->pendingBytes(); }
     void close(int code, const std::string& reason) override;
 
   private:

@@ -152,6 +152,45 @@ constexpr Fields kGvalsReply = kValueMap;
 constexpr Fields kGkeysPayload = kCollectionRead;
 constexpr FieldSpec kGkeysReply[] = {{"keys", "string[]", kRequired, kLiteral, "Names."}};
 
+constexpr FieldSpec kHvalPayload[] = {
+    kCol,
+    kKey,
+    {"limit", "integer", kOptional, kLiteral, "At most so many; 100 by default, 10000 at most."},
+    {"before", "integer", kOptional, kLiteral, "Only versions below this one."},
+    kMinSeq};
+constexpr FieldSpec kHvalReply[] = {
+    {"versions",
+     "{ver:integer,op:string,value?:string,expires?:integer,seq:integer,time:integer}[]", kRequired,
+     kLiteral,
+     "`op`: `set`, `removed`, `expired`, or `dropped` with its collection, where history ends. "
+     "`time` and `expires`: milliseconds since 1970 UTC."},
+    {"more", "boolean", kRequired, kLiteral, "Older versions are held: ask with `before`."}};
+
+constexpr FieldSpec kSubPayload[] = {
+    {"kind", "string", kRequired, kLiteral, "`keys` or `docs`."},
+    {"col", "string", kOptional, kLiteral, "Collection. Empty: all."},
+    {"match", "string", kOptional, kPattern, "Key or keys, document or documents. Empty: all."},
+    {"where", "string", kOptional, kPattern,
+     "Only values (or records' `data`) that contain this. Empty: all."},
+    {"filter", "string", kOptional, kPattern, "Not those that contain this. Empty: none."},
+    {"from", "string|integer", kOptional, kLiteral,
+     "Position after which events are wanted: `<log>:<seq>`, or a bare seq. Absent: from now on."},
+    {"snapshot", "boolean", kOptional, kLiteral,
+     "First what there is (of documents the latest records), then what changes. Not with `from`."},
+    {"fields", "string[]", kOptional, kLiteral,
+     "What events tell: `value` (or `data`), `expires`, `previous`, `time`. Absent: `value` and "
+     "`expires`."},
+    kMinSeq};
+constexpr FieldSpec kSubReply[] = {
+    {"seq", "integer", kRequired, kLiteral,
+     "Events after this follow; 0 with `snapshot`, whose end has a seq of its own."},
+    {"log", "string", kRequired, kLiteral, "This history: positions are `<log>:<seq>`."}};
+
+constexpr FieldSpec kUnsubPayload[] = {
+    {"sub", "string", kRequired, kLiteral, "The `id` of the `sub` request."}, kMinSeq};
+constexpr FieldSpec kUnsubReply[] = {
+    {"seq", "integer", kRequired, kLiteral, "What came after this was not sent."}};
+
 constexpr FieldSpec kKeysPayload[] = {
     {"action", "string", kRequired, kLiteral, "`add`, `remove` or `list`."},
     {"key", "string", kOptional, kLiteral, "The API key; required to add and to remove."},

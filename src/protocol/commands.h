@@ -28,5 +28,9 @@
       "Write several keys of one collection, each with its condition: all or none.")               \
     X(Gvals, "gvals", Read, Object, "All keys of a collection, with their values.")                \
     X(Gkeys, "gkeys", Read, Object, "The names of all keys of a collection.")                      \
+    X(Hval, "hval", Read, Object, "The versions of a key that the log still holds, newest first.") \
+    X(Sub, "sub", Read, Object,                                                                    \
+      "Subscribe to the changes of keys or documents; they come in frames of type `evt`.")         \
+    X(Unsub, "unsub", Read, Object, "End a subscription.")                                         \
     X(Keys, "keys", Master, Object, "Add, remove or list API keys.")                               \
     X(Conn, "conn", Read, None, "The connections that are open now.")

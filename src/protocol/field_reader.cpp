@@ -139,10 +139,30 @@ std::optional<int64_t> FieldReader::lifetimeUs(std::string_view field)
 
 JsonValue FieldReader::list(std::string_view field)
 {
-    const JsonValue value = findRequired(field);
+    return asList(field, findRequired(field));
+}
+
+JsonValue FieldReader::optionalList(std::string_view field)
+{
+    return asList(field, find(field));
+}
+
+JsonValue FieldReader::asList(std::string_view field, JsonValue value)
+{
     if (value.exists() && !value.isArray())
         fail(field, "must be an array");
     return value.isArray() ? value : JsonValue();
+}
+
+std::optional<Position> FieldReader::position(std::string_view field)
+{
+    const JsonValue value = find(field);
+    if (!value.exists())
+        return std::nullopt;
+    auto position = parsePosition(value);
+    if (!position)
+        fail(field, "must be a position: <log>:<seq>, or a seq");
+    return position;
 }
 
 bool FieldReader::flag(std::string_view field)

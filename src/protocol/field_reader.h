@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/pattern.h"
 #include "base/result.h"
+#include "protocol/position.h"
 
 namespace fluxion {
 
@@ -48,6 +49,10 @@ class FieldReader {
     std::optional<int64_t> lifetimeUs(std::string_view field);
     // An array; must be there.
     JsonValue list(std::string_view field);
+    // The same, absent when absent or null.
+    JsonValue optionalList(std::string_view field);
+    // A place in a log; nothing when absent or null.
+    std::optional<Position> position(std::string_view field);
     // False when absent or null.
     bool flag(std::string_view field);
     // Nothing when absent, null or ""; bad_regex. A literal follows the rules of name().
@@ -67,6 +72,7 @@ class FieldReader {
     JsonValue find(std::string_view field);
     JsonValue findRequired(std::string_view field);
     std::string_view asText(std::string_view field, JsonValue value);
+    JsonValue asList(std::string_view field, JsonValue value);
     void checkName(std::string_view field, std::string_view name);
 
     JsonValue m_object;

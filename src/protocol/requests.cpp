@@ -40,6 +40,24 @@ ValueOp readValueOp(FieldReader& fields)
     return ValueOp::Check;
 }
 
+void readEventFields(FieldReader& fields, JsonValue list, SubscribeRequest& request)
+{
+    request.wantsValue = request.wantsExpiry = false;
+    for (const JsonValue element : list.elements()) {
+        const std::string_view name = element.isString() ? element.text() : std::string_view();
+        if (name == "value" || name == "data")
+            request.wantsValue = true;
+        else if (name == "expires")
+            request.wantsExpiry = true;
+        else if (name == "previous")
+            request.wantsPrevious = true;
+        else if (name == "time")
+            request.wantsTime = true;
+        else
+            fields.fail("fields", "must be of value, data, expires, previous and time");
+    }
+}
+
 } // namespace
 
 Result<InsertRequest> decodeInsert(JsonValue payload, const RequestLimits& limits)
@@ -222,6 +240,50 @@ Result<FindValuesRequest> decodeFindValues(JsonValue payload, const RequestLimit
     FindValuesRequest request;
     request.col = fields.name("col");
     request.key = fields.namePattern("key");
+    return finish(fields, std::move(request));
+}
+
+Result<HistoryRequest> decodeHistory(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    HistoryRequest request;
+    request.col = fields.name("col");
+    request.key = fields.name("key");
+    if (const auto limit = fields.optionalInteger("limit")) {
+        if (*limit < 1 || *limit > static_cast<int64_t>(kMaxHistory))
+            fields.fail("limit", "must be from 1 to " + std::to_string(kMaxHistory));
+        request.limit = static_cast<uint64_t>(*limit);
+    }
+    request.before = fields.version("before").value_or(0);
+    return finish(fields, std::move(request));
+}
+
+Result<SubscribeRequest> decodeSubscribe(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    SubscribeRequest request;
+    const std::string_view kind = fields.text("kind");
+    if (kind != "keys" && kind != "docs")
+        fields.fail("kind", "must be keys or docs");
+    request.documents = kind == "docs";
+    request.col = fields.optionalName("col");
+    request.match = fields.namePattern("match");
+    request.where = fields.textPattern("where");
+    request.filter = fields.textPattern("filter");
+    request.from = fields.position("from");
+    request.snapshot = fields.flag("snapshot");
+    if (request.snapshot && request.from)
+        fields.fail("snapshot", "must be without `from`");
+    if (const JsonValue list = fields.optionalList("fields"); list.exists())
+        readEventFields(fields, list, request);
+    return finish(fields, std::move(request));
+}
+
+Result<UnsubscribeRequest> decodeUnsubscribe(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    UnsubscribeRequest request;
+    request.sub = fields.filledText("sub");
     return finish(fields, std::move(request));
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/field_reader.h"
+#include "protocol/position.h"
 #include "protocol/scope.h"
 
 namespace fluxion {
@@ -136,6 +137,34 @@ struct FindValuesRequest {
     std::optional<Pattern> key; // by matchesName(); nothing: all
 };
 Result<FindValuesRequest> decodeFindValues(JsonValue payload, const RequestLimits& limits);
+
+// hval
+constexpr uint64_t kMaxHistory = 10000;
+struct HistoryRequest {
+    std::string_view col;
+    std::string_view key;
+    uint64_t limit = 100; // 1 to kMaxHistory
+    uint64_t before = 0;  // 0: all
+};
+Result<HistoryRequest> decodeHistory(JsonValue payload, const RequestLimits& limits);
+
+// sub
+struct SubscribeRequest {
+    bool documents = false; // else keys
+    std::string_view col;   // empty: all
+    std::optional<Pattern> match;
+    std::optional<Pattern> where, filter; // by matchesWithin()
+    std::optional<Position> from;
+    bool snapshot = false;
+    bool wantsValue = true, wantsExpiry = true, wantsPrevious = false, wantsTime = false;
+};
+Result<SubscribeRequest> decodeSubscribe(JsonValue payload, const RequestLimits& limits);
+
+// unsub
+struct UnsubscribeRequest {
+    std::string_view sub;
+};
+Result<UnsubscribeRequest> decodeUnsubscribe(JsonValue payload, const RequestLimits& limits);
 
 // keys
 enum class KeysAction : unsigned char { Add, Remove, List };

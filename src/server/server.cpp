@@ -42,6 +42,16 @@ EngineOptions engineOptions(const Settings& s)
     return o;
 }
 
+LiveLimits liveLimits(const Settings& s)
+{
+    LiveLimits l;
+    l.maxQueueEvents = static_cast<size_t>(s.maxQueueEvents);
+    l.maxQueueBytes = static_cast<size_t>(s.maxQueueEventBytes);
+    l.maxTotalBytes = static_cast<uint64_t>(s.maxEventMemoryBytes);
+    l.bookmarkIntervalUs = s.bookmarkIntervalMs * kUsPerMs;
+    return l;
+}
+
 ServiceLimits serviceLimits(const Settings& s)
 {
     ServiceLimits l;
@@ -51,6 +61,7 @@ ServiceLimits serviceLimits(const Settings& s)
     l.request.pattern.maxMemoryBytes = static_cast<size_t>(s.patternMemoryBytes);
     l.minSeqTimeoutUs = s.minSeqTimeoutMs * kUsPerMs;
     l.maxInFlight = static_cast<size_t>(s.maxInFlight);
+    l.maxSubscriptions = static_cast<size_t>(s.maxSubscriptions);
     return l;
 }
 
@@ -169,13 +180,11 @@ Status serve(const Settings& settings, LogSink sink)
     const Authenticator authenticator(settings.secretKey, engine.value()->installationSecret(),
                                       engine.value()->store().apiKeys());
     Connections connections;
-    const Service service{*engine.value(),
-                          authenticator,
-                          connections,
-                          systemClock(),
-                          serviceLimits(settings),
-                          kVersion,
-                          hintOf(settings.secretKey)};
+    LiveShared live(*engine.value(), systemClock(), liveLimits(settings));
+    const Service service{*engine.value(), live,
+                          authenticator,   connections,
+                          systemClock(),   serviceLimits(settings),
+                          kVersion,        hintOf(settings.secretKey)};
     listener.attach(service, static_cast<int>(settings.ioThreads));
     for (Mailbox* mailbox : listener.mailboxes())
         engine.value()->addMailbox(*mailbox);
@@ -189,7 +198,9 @@ Status serve(const Settings& settings, LogSink sink)
     QCoreApplication::exec();
     sink(LogLevel::Info, "stopping");
     listener.stop(settings.drainTimeoutMs * kUsPerMs);
+    live.reader.stop();
     Status status = engine.value()->stop();
+    listener.release();
     if (status)
         sink(LogLevel::Info, "stopped");
     return status;

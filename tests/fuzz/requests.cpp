@@ -114,6 +114,24 @@ std::string told(const KeyRef& r)
 {
     return name(r.col) + name(r.key);
 }
+std::string told(const HistoryRequest& r)
+{
+    FUZZ_CHECK(r.limit >= 1 && r.limit <= kMaxHistory, std::to_string(r.limit));
+    return name(r.col) + name(r.key) + std::to_string(r.limit) + "<" + std::to_string(r.before);
+}
+std::string told(const SubscribeRequest& r)
+{
+    FUZZ_CHECK(!(r.snapshot && r.from), "a snapshot from somewhere");
+    return (r.documents ? "docs" : "keys") + (r.col.empty() ? "-" : name(r.col)) +
+           pattern(r.match) + pattern(r.where) + pattern(r.filter) +
+           (r.from ? formatPosition(r.from->log, r.from->seq) : "") + (r.snapshot ? "s" : "") +
+           (r.wantsValue ? "v" : "") + (r.wantsExpiry ? "e" : "") + (r.wantsPrevious ? "p" : "") +
+           (r.wantsTime ? "t" : "");
+}
+std::string told(const UnsubscribeRequest& r)
+{
+    return quoted(r.sub);
+}
 std::string told(const FindValuesRequest& r)
 {
     return name(r.col) + pattern(r.key);
@@ -168,6 +186,12 @@ std::string decode(CommandType type, JsonValue payload)
         return told(decodeWriteValues(payload, limits));
     case CommandType::Rval:
         return told(decodeRemoveValue(payload, limits));
+    case CommandType::Hval:
+        return told(decodeHistory(payload, limits));
+    case CommandType::Sub:
+        return told(decodeSubscribe(payload, limits));
+    case CommandType::Unsub:
+        return told(decodeUnsubscribe(payload, limits));
     case CommandType::Gval:
         return told(decodeKeyRef(payload, limits));
     case CommandType::Gvalues:

@@ -66,6 +66,11 @@ const std::vector<std::pair<CommandType, std::string>> kPayloads = {
                         R"({"op":"check","key":"b","ver":0},{"op":"remove","key":"c"},)"
                         R"({"op":"patch","key":"d","value":"{}","ttl":0}]})"},
     {CommandType::Rval, R"({"col":"c","key":"k"})"},
+    {CommandType::Hval, R"({"col":"c","key":"k","limit":5,"before":9})"},
+    {CommandType::Sub, R"({"kind":"keys","col":"c","match":"/^k/","where":"a","filter":"b",)"
+                       R"("from":"abc:12","fields":["value","previous"]})"},
+    {CommandType::Sub, R"({"kind":"docs","snapshot":true,"fields":[]})"},
+    {CommandType::Unsub, R"({"sub":"7"})"},
     {CommandType::Gvals, R"({"col":"c"})"},
     {CommandType::Gkeys, R"({"col":"c"})"},
     {CommandType::Keys, R"({"action":"add","key":"0123456789ab","scope":"Read-Write, delete"})"},

@@ -1,0 +1,92 @@
+#pragma once
+
+// What a subscription gets before it can follow the news: history from the log, or the state of a
+// cut. Made piece by piece on the thread that may read files.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "live/event_text.h"
+#include "live/live_source.h"
+
+namespace fluxion {
+
+// An event on its way to a subscriber.
+struct QueuedEvent {
+    uint64_t seq = 0;
+    SharedEvent text;
+};
+
+struct BackfillPiece {
+    Status status; // not ok: there is no more; Code::Compacted: the log does not hold what is next
+    std::vector<QueuedEvent> events;
+    uint64_t through = 0; // of a log: all up to here was looked at. Of a cut: its seq
+    bool atEnd = false;   // of a log: nothing came behind when it was read. Of a cut: it is all
+};
+
+// One thread at a time.
+class Backfill {
+  public:
+    virtual ~Backfill() = default;
+    virtual BackfillPiece next() = 0;
+};
+
+// Some of these bound a piece: bytes of events, bytes read.
+constexpr size_t kPieceEventBytes = 512 * 1024;
+constexpr size_t kPieceScanBytes = 8 * 1024 * 1024;
+
+// The changes after a seq.
+class LogBackfill : public Backfill {
+  public:
+    LogBackfill(LiveSource& source, EventBytes& bytes, std::shared_ptr<const Filter> filter,
+                uint64_t after);
+    BackfillPiece next() override;
+
+  private:
+    struct Seen {
+        uint64_t seq = 0;
+        bool live = false;
+        std::string value;
+    };
+
+    Status takeBatch(const BatchView& batch, BackfillPiece& piece, size_t& eventBytes);
+    void lookBefore(Change& change);
+    void keep(const Change& change);
+
+    LiveSource& m_source;
+    EventBytes& m_bytes;
+    const std::shared_ptr<const Filter> m_filter;
+    std::unique_ptr<LogCursor> m_cursor;
+    uint64_t m_after;
+    // Keys as this scan has left them, so that most need no look back into the log.
+    std::unordered_map<std::string, Seen> m_seen;
+    size_t m_seenBytes = 0;
+    std::string m_previous; // what the change at hand points into
+};
+
+// All that there is, at one seq.
+class SnapshotBackfill : public Backfill {
+  public:
+    SnapshotBackfill(LiveSource& source, EventBytes& bytes, std::shared_ptr<const Filter> filter);
+    BackfillPiece next() override;
+
+  private:
+    bool takeKeys(const Cut::Part& part, BackfillPiece& piece, size_t& eventBytes);
+    bool takeDocuments(const Cut::Part& part, BackfillPiece& piece, size_t& eventBytes);
+    void endPage(size_t items);
+    void add(const Change& change, BackfillPiece& piece, size_t& eventBytes);
+
+    LiveSource& m_source;
+    EventBytes& m_bytes;
+    const std::shared_ptr<const Filter> m_filter;
+    std::optional<Cut> m_cut;
+    bool m_opened = false;
+    size_t m_part = 0;
+    size_t m_page = 0;
+    size_t m_item = 0; // of the page
+};
+
+} // namespace fluxion

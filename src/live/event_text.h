@@ -1,0 +1,39 @@
+#pragma once
+
+// One event as JSON. Shared by all who are told the same, and counted while anyone holds it.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "live/filter.h"
+
+namespace fluxion {
+
+// Bytes of event texts alive, of all threads.
+using EventBytes = std::atomic<uint64_t>;
+
+class EventText {
+  public:
+    EventText(std::string text, EventBytes& bytes) : m_text(std::move(text)), m_bytes(bytes)
+    {
+        m_bytes += m_text.size();
+    }
+    ~EventText() { m_bytes -= m_text.size(); }
+    EventText(const EventText&) = delete;
+    EventText& operator=(const EventText&) = delete;
+
+    const std::string& text() const { return m_text; }
+
+  private:
+    const std::string m_text;
+    EventBytes& m_bytes; // outlives every text
+};
+
+using SharedEvent = std::shared_ptr<const EventText>;
+
+// {"seq":...,"i":...,"op":...,...}: a change under a verdict other than Hidden.
+std::string eventText(const Change& change, Verdict verdict, EventFields fields);
+
+} // namespace fluxion
