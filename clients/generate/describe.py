@@ -1,7 +1,8 @@
 """Reads `fluxion --describe`, and the little language in which it writes types.
 
     type   = single { "[]" }
-    single = "map<" type ">" | "{" name ":" type { "," name ":" type } "}" | word { "|" word }
+    single = "map<" type ">" | "{" member { "," member } "}" | word { "|" word }
+    member = name [ "?" ] ":" type
     word   = "string" | "integer" | "boolean" | "null" | "json"
 """
 
@@ -36,8 +37,16 @@ class Map:
 
 
 @dataclasses.dataclass(frozen=True)
+class Member:
+    """Of an object. Written `name?:type` where it may be absent."""
+    name: str
+    type: object
+    required: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
 class Object:
-    """fields: (name, type) in the order written."""
+    """fields: Members in the order written."""
     fields: tuple
 
 
@@ -90,8 +99,11 @@ class _Reader:
             name = self.take()
             if not re.fullmatch(r"[A-Za-z]\w*", name):
                 raise DescribeError(f"type {self.text!r}: {name!r} is no field's name")
+            required = self.peek() != "?"
+            if not required:
+                self.take()
             self.take(":")
-            fields.append((name, self.type()))
+            fields.append(Member(name, self.type(), required))
         self.take("}")
         return Object(tuple(fields))
 

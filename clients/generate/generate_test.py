@@ -15,11 +15,11 @@ import describe
 import generate
 import golang
 import typescript
-from describe import DescribeError, List, Map, Object, Words, parse_type
+from describe import DescribeError, List, Map, Member, Object, Words, parse_type
 
 BINARY = os.environ.get("FLUXION_BIN", os.path.join(generate.CLIENTS, "..", "fluxion"))
 STRING, INTEGER = Words(("string",)), Words(("integer",))
-RECORD = Object((("ts", INTEGER), ("data", STRING)))
+RECORD = Object((Member("ts", INTEGER), Member("data", STRING)))
 
 TYPES = (
     ("string", STRING),
@@ -33,11 +33,17 @@ TYPES = (
     ("{ts:integer,data:string}", RECORD),
     ("map<{ts:integer,data:string}>", Map(RECORD)),
     ("{ts:integer,data:string}[]", List(RECORD)),
-    ("{a:{b:string|null}[]}", Object((("a", List(Object((("b", Words(("string", "null"))),)))),))),
+    ("{a:{b:string|null}[]}",
+     Object((Member("a", List(Object((Member("b", Words(("string", "null"))),)))),))),
+    ("{op:string,ver?:integer}[]",
+     List(Object((Member("op", STRING), Member("ver", INTEGER, required=False))))),
+    ("{names?:string[]}", Object((Member("names", List(STRING), required=False),))),
 )
 BAD_TYPES = ("", "float", "string|", "|string", "string[", "string]", "map", "map<", "map<string",
              "map<>", "{", "{}", "{a}", "{a:}", "{a:string", "{a:string,}", "{1:string}",
-             "string string", "string|float", "any", "map<float>", "{a:any}[]")
+             "{a?}", "{a?:}", "{?a:string}", "{?:string}", "{a??:string}", "{a:?string}",
+             "{a:string?}", "string?", "string string", "string|float", "any", "map<float>",
+             "{a:any}[]")
 
 # (reply type, field name, TypeScript, Go)
 WRITTEN = (
@@ -47,7 +53,23 @@ WRITTEN = (
     ("integer[]", "ts", "Ts[]", "[]int64"),
     ("map<string[]>", "names", "Record<string, string[]>", "map[string][]string"),
     ("string", "scope", "Scope", "Scope"),
+    ("{ver:integer}[]", "versions", "NamesEntry[]", "[]NamesEntry"),
 )
+
+# (type of a request's field, whether required, name, TypeScript, Go, what follows it in Go's tag)
+TAKEN = (
+    ("string", False, "match", "string", "string", ",omitempty"),
+    ("boolean", False, "snapshot", "boolean", "*bool", ",omitempty"),
+    ("string|integer", False, "after", "Position", "Position", ",omitempty"),
+    ("string[]", False, "fields", "string[]", "[]string", ",omitzero"),
+    ("string[]", True, "fields", "string[]", "[]string", ""),
+    ("{key:string}[]", True, "writes", "NamesWrite[]", "[]NamesWrite", ""),
+    ("{key:string}[]", False, "writes", "NamesWrite[]", "[]NamesWrite", ",omitzero"),
+    ("{key:string}", True, "start", "NamesStart", "NamesStart", ""),
+)
+
+WRITES = "{op:string,key:string,value?:string,ver?:integer,delete_nulls?:boolean}[]"
+VERSIONS = "{ver:integer,op:string,value?:string,expires?:integer}[]"
 
 
 def told(reply_type="string[]", name="names", token="names"):
@@ -67,6 +89,14 @@ def told(reply_type="string[]", name="names", token="names"):
 
 def protocol(*arguments):
     return describe.parse(json.dumps(told(*arguments)))
+
+
+def taking(kind, name, required=True):
+    """A protocol whose one command takes that field."""
+    row = told()
+    row["commands"][0]["payload"]["fields"][0] = {
+        "name": name, "type": kind, "required": required, "pattern": False, "meaning": "Given."}
+    return describe.parse(json.dumps(row))
 
 
 class Types(unittest.TestCase):
@@ -100,6 +130,72 @@ class Writing(unittest.TestCase):
                 self.assertIn(f'\t{golang.public(name)} {in_go} `json:"{name}"`\n',
                               golang.write(read))
 
+    def test_request_types(self):
+        for text, required, name, in_typescript, in_go, absent in TAKEN:
+            with self.subTest(f"{name}: {text}, required: {required}"):
+                read = taking(text, name, required)
+                mark = "" if required else "?"
+                self.assertIn(f"  {name}{mark}: {in_typescript};\n", typescript.write(read))
+                self.assertIn(f'\t{golang.public(name)} {in_go} `json:"{name}{absent}"`\n',
+                              golang.write(read))
+
+    def test_objects_in_requests(self):
+        read = taking(WRITES, "writes")
+        self.assertIn("""export interface NamesWrite {
+  op: string;
+  key: string;
+  value?: string;
+  ver?: Int64;
+  delete_nulls?: boolean;
+}
+
+/** What `names` takes. Some names. */
+""", typescript.write(read))
+        self.assertIn("""
+// NamesWrite is one entry of what `names` takes.
+type NamesWrite struct {
+\tOp          string  `json:"op"`
+\tKey         string  `json:"key"`
+\tValue       *string `json:"value,omitempty"`
+\tVer         *int64  `json:"ver,omitempty"`
+\tDeleteNulls *bool   `json:"delete_nulls,omitempty"`
+}
+""", golang.write(read))
+
+    def test_objects_in_replies(self):
+        read = protocol(VERSIONS, "versions")
+        self.assertIn("""export interface NamesEntry {
+  ver: number;
+  op: string;
+  value?: string;
+  expires?: number;
+}
+""", typescript.write(read))
+        self.assertIn("""
+// NamesEntry is one entry of what `names` answers.
+type NamesEntry struct {
+\tVer     int64  `json:"ver"`
+\tOp      string `json:"op"`
+\tValue   string `json:"value,omitempty"`
+\tExpires int64  `json:"expires,omitempty"`
+}
+""", golang.write(read))
+
+    def test_one_shape_in_a_request_and_a_reply_is_two_types(self):
+        row = told("{ts:integer,ver?:integer}[]", "versions")
+        row["commands"][0]["payload"]["fields"][0] = {
+            "name": "versions", "type": "{ts:integer,ver?:integer}[]", "required": True,
+            "pattern": False, "meaning": "Versions."}
+        read = describe.parse(json.dumps(row))
+        text = typescript.write(read)
+        self.assertIn("export interface NamesVersion {\n  ts: Int64;\n  ver?: Int64;\n}\n", text)
+        self.assertIn("export interface NamesEntry<Ts = number> {\n  ts: Ts;\n  ver?: number;\n}\n",
+                      text)
+        self.assertIn("  versions: NamesVersion[];\n", text)
+        self.assertIn("  versions: NamesEntry<Ts>[];\n", text)
+        self.assertIn("type NamesVersion struct {\n\tTS  int64  `", golang.write(read))
+        self.assertIn("type NamesEntry struct {\n\tTS  int64 `", golang.write(read))
+
     def test_a_reply_type_without_a_counterpart_is_an_error(self):
         for text in ("json", "map<json>", "json[]", "string|json"):
             for write in (typescript.write, golang.write):
@@ -115,7 +211,8 @@ class Writing(unittest.TestCase):
 
     def test_names(self):
         for name, wanted in (("id", "ID"), ("ts", "TS"), ("fromTs", "FromTS"), ("ip", "IP"),
-                             ("min_seq", "MinSeq"), ("bad_json", "BadJSON"), ("col", "Col")):
+                             ("min_seq", "MinSeq"), ("bad_json", "BadJSON"), ("ttl", "TTL"),
+                             ("col", "Col")):
             with self.subTest(name):
                 self.assertEqual(golang.public(name), wanted)
 

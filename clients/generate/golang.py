@@ -5,7 +5,7 @@ import re
 from describe import DescribeError, List, Map, Object, Words
 from naming import (FIRST_LINE, Entries, field_doc, reply_name, request_name, wrapped)
 
-INITIALISMS = {"api", "id", "io", "ip", "json", "sql", "ts"}
+INITIALISMS = {"api", "id", "io", "ip", "json", "sql", "ts", "ttl"}
 COUNTS = {"limit"}  # never beyond what fits an int
 BASIC = {"string": "string", "integer": "int64", "boolean": "bool"}
 
@@ -50,7 +50,7 @@ class Writer:
         if isinstance(kind, Words):
             return self.word(name, kind, in_request)
         if isinstance(kind, Object):
-            return self.entries.name_of(kind)
+            return self.entries.name_of(kind, in_request)
         if isinstance(kind, Map):
             return "map[string]" + self.type(name, kind.item, in_request)
         if isinstance(kind, List):
@@ -58,16 +58,23 @@ class Writer:
         raise DescribeError(f"{name}: no Go for {kind}")
 
     def field(self, field, in_request):
+        # An empty text means absent everywhere; 0 and false do not.
+        written, tag = self.field_type(field, in_request, pointers=("int64", "bool"))
+        return f"\t{public(field.name)} {written} {tag}"
+
+    def field_type(self, field, in_request, pointers):
+        """The type and the tag; optional fields of requests are pointers if of those types."""
         written = self.type(field.name, field.type, in_request)
         absent = ""
         if not field.required:
             absent = ",omitempty"
-            # An empty text means absent everywhere; 0 and false do not.
             if in_request and field.name in COUNTS:
                 written = "*int"
-            elif in_request and written in ("int64", "bool"):
+            elif in_request and written in pointers:
                 written = "*" + written
-        return f'\t{public(field.name)} {written} `json:"{field.name}{absent}"`'
+            elif in_request and written.startswith("[]"):
+                absent = ",omitzero"  # an empty list is not an absent one
+        return written, f'`json:"{field.name}{absent}"`'
 
     def struct(self, doc, name, fields, in_request=False):
         out = [*_doc(doc), f"type {name} struct {{"]
@@ -75,15 +82,17 @@ class Writer:
             out += [*_doc(field_doc(field), "\t"), self.field(field, in_request)]
         return [*out, "}", ""]
 
-    def entry(self, token):
-        name, shape, alias_of = self.entries.by_token[token]
-        about = f"// {name} is one entry of what `{token}` answers."
-        if alias_of:
-            return [about, f"type {name} = {alias_of}", ""]
-        rows = [(public(field), self.type(field, kind), f'`json:"{field}"`')
-                for field, kind in shape.fields]
+    def entry(self, token, named, in_request):
+        about = f"// {named.name} is one entry of what `{token}` " + (
+            "takes." if in_request else "answers.")
+        if named.alias_of:
+            return [about, f"type {named.name} = {named.alias_of}", ""]
+        # Here an empty text is one: the value of a key may be empty.
+        rows = [(public(member.name),
+                 *self.field_type(member, in_request, pointers=("int64", "bool", "string")))
+                for member in named.shape.fields]
         wide = [max(len(row[i]) for row in rows) for i in (0, 1)]
-        return [about, f"type {name} struct {{",
+        return [about, f"type {named.name} struct {{",
                 *(f"\t{a:<{wide[0]}} {b:<{wide[1]}} {c}" for a, b, c in rows), "}", ""]
 
     def command(self, command):
@@ -93,8 +102,10 @@ class Writer:
         out = self.struct(f"{one} is {kind} `{command.token}` takes. {command.summary}"
                           f" Needs the permission {command.permission}.",
                           one, command.request, in_request=True)
-        if command.token in self.entries.by_token:
-            out += self.entry(command.token)
+        for named in self.entries.in_requests[command.token]:
+            out += self.entry(command.token, named, in_request=True)
+        for named in self.entries.in_replies[command.token]:
+            out += self.entry(command.token, named, in_request=False)
         reply = reply_name(command)
         return out + self.struct(f"{reply} is what `{command.token}` answers.", reply,
                                  command.reply)

@@ -1,5 +1,6 @@
 """Names and comments that both languages share."""
 
+import dataclasses
 import textwrap
 
 from describe import DescribeError, List, Map, Object
@@ -40,22 +41,42 @@ def inner_object(kind):
     return kind if isinstance(kind, Object) else None
 
 
+def part_name(token, field):
+    """Of one object in a request's list: `MvalWrite` in the `writes` of `mval`."""
+    one = field[:-1] if field.endswith("s") else field
+    return type_name(token) + one[:1].upper() + one[1:]
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """An object inside a request or a reply. alias_of: an earlier one of this shape, or ""."""
+    name: str
+    shape: object
+    alias_of: str
+
+
 class Entries:
-    """Names the objects inside replies: `QryEntry`. Of two of one shape the later is an alias."""
+    """Names the objects inside requests (`MvalWrite`) and inside replies (`QryEntry`)."""
 
     def __init__(self, protocol):
-        self.names = {}  # shape -> the name of its type
-        self.by_token = {}  # token -> (name, shape, the name it is an alias of or "")
+        self.names = {}  # (whether it is in a request, shape) -> the name of its type
+        self.in_requests = {}  # token -> its list of Named
+        self.in_replies = {}
         for command in protocol.commands:
+            self.in_requests[command.token] = [
+                self.named(part_name(command.token, field.name), inner_object(field.type), True)
+                for field in command.request if inner_object(field.type)]
             shapes = {inner_object(field.type) for field in command.reply} - {None}
             if len(shapes) > 1:
                 raise DescribeError(f"{command.token}: its reply has objects of several shapes")
-            for shape in shapes:
-                name = type_name(command.token) + "Entry"
-                first = self.names.setdefault(shape, name)
-                self.by_token[command.token] = (name, shape, first if first != name else "")
+            self.in_replies[command.token] = [
+                self.named(type_name(command.token) + "Entry", shape, False) for shape in shapes]
 
-    def name_of(self, shape):
-        if shape not in self.names:
+    def named(self, name, shape, in_request):
+        first = self.names.setdefault((in_request, shape), name)
+        return Named(name, shape, first if first != name else "")
+
+    def name_of(self, shape, in_request):
+        if (in_request, shape) not in self.names:
             raise DescribeError(f"an object where none is known: {shape}")
-        return self.names[shape]
+        return self.names[in_request, shape]

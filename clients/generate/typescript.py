@@ -28,7 +28,7 @@ class Writer:
     def has_ts(self, kind):
         """Whether a timestamp is in it, and its type therefore takes <Ts>."""
         shape = inner_object(kind)
-        return bool(shape) and any(name == "ts" for name, _ in shape.fields)
+        return bool(shape) and any(member.name == "ts" for member in shape.fields)
 
     def reply_takes_ts(self, command):
         return any(field.name == "ts" or self.has_ts(field.type) for field in command.reply)
@@ -49,7 +49,8 @@ class Writer:
         if isinstance(kind, Words):
             return self.word(name, kind, in_request)
         if isinstance(kind, Object):
-            return self.entries.name_of(kind) + ("<Ts>" if self.has_ts(kind) else "")
+            passes = "<Ts>" if not in_request and self.has_ts(kind) else ""
+            return self.entries.name_of(kind, in_request) + passes
         item = self.type(name, kind.item, in_request)
         if isinstance(kind, Map):
             return f"Record<string, {item}>"
@@ -65,21 +66,26 @@ class Writer:
             out.append(f"  {field.name}{mark}: {self.type(field.name, field.type, in_request)};")
         return [*out, "}", ""]
 
-    def entry(self, token):
-        name, shape, alias_of = self.entries.by_token[token]
-        takes = "<Ts = number>" if self.has_ts(shape) else ""
+    def entry(self, named, in_request):
+        takes = "<Ts = number>" if not in_request and self.has_ts(named.shape) else ""
         passes = "<Ts>" if takes else ""
-        if alias_of:
-            return [f"export type {name}{takes} = {alias_of}{passes};", ""]
-        return [f"export interface {name}{takes} {{",
-                *(f"  {field}: {self.type(field, kind)};" for field, kind in shape.fields), "}", ""]
+        if named.alias_of:
+            return [f"export type {named.name}{takes} = {named.alias_of}{passes};", ""]
+        out = [f"export interface {named.name}{takes} {{"]
+        for member in named.shape.fields:
+            mark = "" if member.required else "?"
+            out.append(f"  {member.name}{mark}: {self.type(member.name, member.type, in_request)};")
+        return [*out, "}", ""]
 
     def command(self, command):
         kind = "One of the list that" if command.shape == "list" else "What"
-        out = self.interface(f"{kind} `{command.token}` takes. {command.summary}",
-                             request_name(command), command.request, in_request=True)
-        if command.token in self.entries.by_token:
-            out += self.entry(command.token)
+        out = []
+        for named in self.entries.in_requests[command.token]:
+            out += self.entry(named, in_request=True)
+        out += self.interface(f"{kind} `{command.token}` takes. {command.summary}",
+                              request_name(command), command.request, in_request=True)
+        for named in self.entries.in_replies[command.token]:
+            out += self.entry(named, in_request=False)
         takes = "<Ts = number>" if self.reply_takes_ts(command) else ""
         return out + self.interface(f"What `{command.token}` answers.",
                                     reply_name(command) + takes, command.reply)

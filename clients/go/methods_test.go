@@ -134,8 +134,8 @@ func TestValues(t *testing.T) {
 		{"theme", "light"}} {
 		must(t, c.SetValue(ctx, SetValueParams{Col: "config", Key: pair[0], Value: pair[1]}))
 	}
-	for key, want := range map[string]Entry{"theme": {"light", true, 2}, "empty": {"", true, 1},
-		"none": {"", false, 0}} {
+	for key, want := range map[string]Entry{"theme": {Value: "light", Found: true, Ver: 2},
+		"empty": {Found: true, Ver: 1}, "none": {}} {
 		entry, err := c.GetEntry(ctx, GetValueParams{Col: "config", Key: key})
 		must(t, err)
 		same(t, key, entry, want)

@@ -33,7 +33,7 @@ type (
 	DeleteValueParams = RvalRequest
 	// CollectionParam is GkeysRequest, with Col, MinSeq: what GetKeys takes.
 	CollectionParam = GkeysRequest
-	// Entry is GvalReply, with Value, Found, Ver: what GetEntry returns.
+	// Entry is GvalReply, with Value, Found, Ver, Expires: what GetEntry returns.
 	Entry = GvalReply
 	// ConnectionInfo is ConnEntry, with IP, Since, Name, Self: a connection, of GetConnections.
 	ConnectionInfo = ConnEntry

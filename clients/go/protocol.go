@@ -254,6 +254,11 @@ type SvalRequest struct {
 	Key string `json:"key"`
 	// The value, byte for byte; may be empty.
 	Value string `json:"value"`
+	// Only if the key has this version; 0: only if there is no such key. Else `conflict`, with the
+	// key's `ver`, `found` and `value`.
+	Ver *int64 `json:"ver,omitempty"`
+	// Milliseconds after which the key expires. Absent or 0: never.
+	TTL *int64 `json:"ttl,omitempty"`
 }
 
 // SvalReply is what `sval` answers.
@@ -282,6 +287,8 @@ type GvalReply struct {
 	Found bool `json:"found"`
 	// The key's version.
 	Ver int64 `json:"ver"`
+	// When the key expires, in milliseconds since 1970 UTC; absent: never.
+	Expires int64 `json:"expires,omitempty"`
 }
 
 // GvaluesRequest is what `gvalues` takes. The keys that match, with their values. Needs the
@@ -307,12 +314,71 @@ type RvalRequest struct {
 	Col string `json:"col"`
 	// Key.
 	Key string `json:"key"`
+	// Only if the key has this version; 0: only if there is no such key. Else `conflict`, with the
+	// key's `ver`, `found` and `value`.
+	Ver *int64 `json:"ver,omitempty"`
 }
 
 // RvalReply is what `rval` answers.
 type RvalReply struct {
 	// The log's sequence number at which the change is durable.
 	Seq int64 `json:"seq"`
+	// The version of the removal, if there was one.
+	Ver int64 `json:"ver,omitempty"`
+}
+
+// PvalRequest is what `pval` takes. Merge JSON into the value of a key: objects field by field,
+// all else is replaced. Needs the permission write.
+type PvalRequest struct {
+	// Collection.
+	Col string `json:"col"`
+	// Key.
+	Key string `json:"key"`
+	// The patch, as JSON text. An absent key becomes the patch.
+	Value string `json:"value"`
+	// Only if the key has this version; 0: only if there is no such key. Else `conflict`, with the
+	// key's `ver`, `found` and `value`.
+	Ver *int64 `json:"ver,omitempty"`
+	// Milliseconds after which the key expires. Absent: as it was; 0: never.
+	TTL *int64 `json:"ttl,omitempty"`
+	// A null in the patch removes the field (RFC 7386) instead of being stored.
+	DeleteNulls *bool `json:"delete_nulls,omitempty"`
+}
+
+// PvalReply is what `pval` answers.
+type PvalReply struct {
+	// The log's sequence number at which the change is durable.
+	Seq int64 `json:"seq"`
+	// The key's version.
+	Ver int64 `json:"ver"`
+}
+
+// MvalRequest is what `mval` takes. Write several keys of one collection, each with its
+// condition: all or none. Needs the permission write.
+type MvalRequest struct {
+	// Collection.
+	Col string `json:"col"`
+	// Each key once. `op`: `set` and `patch` (as `sval` and `pval`), `remove` (needs a key that
+	// may delete), `check` (only looks whether the key has `ver`).
+	Writes []MvalWrite `json:"writes"`
+}
+
+// MvalWrite is one entry of what `mval` takes.
+type MvalWrite struct {
+	Op          string  `json:"op"`
+	Key         string  `json:"key"`
+	Value       *string `json:"value,omitempty"`
+	Ver         *int64  `json:"ver,omitempty"`
+	TTL         *int64  `json:"ttl,omitempty"`
+	DeleteNulls *bool   `json:"delete_nulls,omitempty"`
+}
+
+// MvalReply is what `mval` answers.
+type MvalReply struct {
+	// The log's sequence number at which the change is durable.
+	Seq int64 `json:"seq"`
+	// Key to its version afterwards.
+	Vers map[string]int64 `json:"vers"`
 }
 
 // GvalsRequest is what `gvals` takes. All keys of a collection, with their values. Needs the

@@ -20,7 +20,8 @@ enum class CommandType : unsigned char {
 enum class PayloadShape : unsigned char { None, Object, List };
 
 // Types are written `string`, `integer` (64 bits, signed), `boolean`, `json` (any value), `null`,
-// `T|U`, `T[]`, `{name:T,...}` and `map<T>` (an object from any name to T).
+// `T|U`, `T[]`, `{name:T,...}` (`name?:T` where it may be absent) and `map<T>` (an object from any
+// name to T).
 struct FieldSpec {
     std::string_view name;
     std::string_view type;

@@ -205,6 +205,13 @@ export interface SvalRequest {
   key: string;
   /** The value, byte for byte; may be empty. */
   value: string;
+  /**
+   * Only if the key has this version; 0: only if there is no such key. Else `conflict`, with the
+   * key's `ver`, `found` and `value`.
+   */
+  ver?: Int64;
+  /** Milliseconds after which the key expires. Absent or 0: never. */
+  ttl?: Int64;
 }
 
 /** What `sval` answers. */
@@ -233,6 +240,8 @@ export interface GvalReply {
   found: boolean;
   /** The key's version. */
   ver: number;
+  /** When the key expires, in milliseconds since 1970 UTC; absent: never. */
+  expires?: number;
 }
 
 /** What `gvalues` takes. The keys that match, with their values. */
@@ -257,12 +266,79 @@ export interface RvalRequest {
   col: string;
   /** Key. */
   key: string;
+  /**
+   * Only if the key has this version; 0: only if there is no such key. Else `conflict`, with the
+   * key's `ver`, `found` and `value`.
+   */
+  ver?: Int64;
 }
 
 /** What `rval` answers. */
 export interface RvalReply {
   /** The log's sequence number at which the change is durable. */
   seq: number;
+  /** The version of the removal, if there was one. */
+  ver?: number;
+}
+
+/**
+ * What `pval` takes. Merge JSON into the value of a key: objects field by field, all else is
+ * replaced.
+ */
+export interface PvalRequest {
+  /** Collection. */
+  col: string;
+  /** Key. */
+  key: string;
+  /** The patch, as JSON text. An absent key becomes the patch. */
+  value: string;
+  /**
+   * Only if the key has this version; 0: only if there is no such key. Else `conflict`, with the
+   * key's `ver`, `found` and `value`.
+   */
+  ver?: Int64;
+  /** Milliseconds after which the key expires. Absent: as it was; 0: never. */
+  ttl?: Int64;
+  /** A null in the patch removes the field (RFC 7386) instead of being stored. */
+  delete_nulls?: boolean;
+}
+
+/** What `pval` answers. */
+export interface PvalReply {
+  /** The log's sequence number at which the change is durable. */
+  seq: number;
+  /** The key's version. */
+  ver: number;
+}
+
+export interface MvalWrite {
+  op: string;
+  key: string;
+  value?: string;
+  ver?: Int64;
+  ttl?: Int64;
+  delete_nulls?: boolean;
+}
+
+/**
+ * What `mval` takes. Write several keys of one collection, each with its condition: all or none.
+ */
+export interface MvalRequest {
+  /** Collection. */
+  col: string;
+  /**
+   * Each key once. `op`: `set` and `patch` (as `sval` and `pval`), `remove` (needs a key that may
+   * delete), `check` (only looks whether the key has `ver`).
+   */
+  writes: MvalWrite[];
+}
+
+/** What `mval` answers. */
+export interface MvalReply {
+  /** The log's sequence number at which the change is durable. */
+  seq: number;
+  /** Key to its version afterwards. */
+  vers: Record<string, number>;
 }
 
 /** What `gvals` takes. All keys of a collection, with their values. */
@@ -359,6 +435,8 @@ export interface Commands<Ts = number> {
   gval: { request: GvalRequest; reply: GvalReply };
   gvalues: { request: GvaluesRequest; reply: GvaluesReply };
   rval: { request: RvalRequest; reply: RvalReply };
+  pval: { request: PvalRequest; reply: PvalReply };
+  mval: { request: MvalRequest; reply: MvalReply };
   gvals: { request: GvalsRequest; reply: GvalsReply };
   gkeys: { request: GkeysRequest; reply: GkeysReply };
   keys: { request: KeysRequest; reply: KeysReply };
@@ -382,6 +460,8 @@ export const PERMISSIONS: Readonly<Record<Token, Permission>> = {
   gval: "read",
   gvalues: "read",
   rval: "delete",
+  pval: "write",
+  mval: "write",
   gvals: "read",
   gkeys: "read",
   keys: "master",
