@@ -1,29 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { Batcher } from "./batch.js";
-import type { Call, CallOptions } from "./call.js";
-import { Core, type Reply, type State, type Wire } from "./core.js";
+import type { State } from "./core.js";
 import { withCallersStack } from "./errors.js";
 import { encode, wireInt } from "./exact_json.js";
-import {
-  callOptions,
-  type FluxionClientOptions,
-  type ReadOptions,
-  withDefaults,
-} from "./options.js";
-import type { Platform } from "./platform.js";
-import type { Commands, ConnEntry, Int64, KeysEntry, QryEntry, Scope, Token } from "./protocol.js";
+import { callOptions } from "./options.js";
+import type { Commands, ConnEntry, KeysEntry, QryEntry, Scope } from "./protocol.js";
+import type { CallOptions, Limits, ReadOptions, Replied, Request } from "./requester.js";
+import { ValueMethods } from "./values.js";
 
-type Request<T extends Token> = Omit<Commands[T]["request"], "min_seq">;
-/** `id` is that of the message which carried the write. */
-type Replied<T extends Token> = Promise<Commands[T]["reply"] & { id: string }>;
-/** The second argument of every method: a time limit in milliseconds, or more. */
-type Limits<Options> = number | Options | undefined;
 type Timestamp<Ts> = Ts extends "bigint" ? bigint : number;
 
 /** A scope to give to a key; case, `-`, `_`, space and comma do not count. */
 export type KeyScope = Exclude<Scope, "master"> | (string & {});
-/** What `getEntry` resolves to; without such a key `value` is "" and `ver` 0. */
-export type Entry = Commands["gval"]["reply"];
 /** A record to insert. `ts` is an integer in whatever unit you use. */
 export type FluxionRecord = Commands["ins"]["request"][number];
 
@@ -32,23 +19,7 @@ export type FluxionRecord = Commands["ins"]["request"][number];
  * method rejects with a FluxionError, or with the reason of an aborted signal, or, where it is
  * misused, with a TypeError. What one client is asked takes effect in the order of the calls.
  */
-export class Client<Ts extends "number" | "bigint"> {
-  private readonly core: Core;
-  private readonly batcher: Batcher | undefined;
-  private readonly wire: Wire;
-  private readonly isExact: boolean;
-
-  /** @throws TypeError for an option that makes no sense */
-  constructor(options: FluxionClientOptions<Ts>, platform: Platform) {
-    const { batch, ...settings } = withDefaults(options);
-    const { host } = new URL(settings.url);
-    const log = (line: string): void => console.log(`fluxion ${host}: ${line}`);
-    this.core = new Core({ ...settings, log: options.showLogs ? log : () => {} }, platform);
-    this.batcher = batch && new Batcher(this.core, batch);
-    this.wire = this.batcher ?? this.core;
-    this.isExact = settings.exact;
-  }
-
+export class Client<Ts extends "number" | "bigint"> extends ValueMethods<Ts> {
   /** What the connection is doing. */
   get state(): State {
     return this.core.state;
@@ -177,40 +148,6 @@ export class Client<Ts extends "number" | "bigint"> {
     return this.ask("drrng", what, limits, ["fromTs", "toTs"]);
   }
 
-  /** Sets a key; the reply's `ver` is its new version. */
-  setValue(entry: Request<"sval">, limits?: Limits<CallOptions>): Replied<"sval"> {
-    return this.ask("sval", entry, limits);
-  }
-
-  /** The value of a key, "" when there is none. */
-  async getValue(what: Request<"gval">, limits?: Limits<ReadOptions>): Promise<string> {
-    return (await this.ask("gval", what, limits)).value;
-  }
-
-  /** The value of a key with its version, and whether there is such a key. */
-  async getEntry(what: Request<"gval">, limits?: Limits<ReadOptions>): Promise<Entry> {
-    const { value, found, ver } = await this.ask("gval", what, limits);
-    return { value, found, ver };
-  }
-
-  /** Keys with their values: all, or those that `key`, a name or `/pattern/flags`, matches. */
-  async getValues(
-    what: Request<"gvalues">,
-    limits?: Limits<ReadOptions>,
-  ): Promise<Record<string, string>> {
-    return (await this.ask(what.key ? "gvalues" : "gvals", what, limits)).values;
-  }
-
-  /** The names of all keys of a collection. */
-  async getKeys(what: Request<"gkeys">, limits?: Limits<ReadOptions>): Promise<string[]> {
-    return (await this.ask("gkeys", what, limits)).keys;
-  }
-
-  /** Removes a key. */
-  deleteValue(what: Request<"rval">, limits?: Limits<CallOptions>): Replied<"rval"> {
-    return this.ask("rval", what, limits);
-  }
-
   /** Adds an API key, or changes the scope of one. Only with the master key, as the next two. */
   addApiKey(
     what: { key: string; scope: KeyScope },
@@ -232,45 +169,6 @@ export class Client<Ts extends "number" | "bigint"> {
   /** The connections that are open now; `since` is milliseconds connected. */
   async getConnections(limits?: Limits<ReadOptions>): Promise<ConnEntry[]> {
     return (await this.ask("conn", {}, limits)).connections;
-  }
-
-  /** `names` are those of the integers in the payload. */
-  private ask<T extends Token, P extends object>(
-    type: T,
-    payload: P,
-    limits: Limits<ReadOptions>,
-    names: readonly (keyof P & string)[] = [],
-  ): Replied<T> {
-    const text = (): string => {
-      if (names.length === 0) return encode(payload, type);
-      const result = { ...payload } as Record<string, unknown>;
-      for (const name of names) {
-        const value = payload[name] as Int64 | null | undefined;
-        if (value != null) result[name] = wireInt(value, name, type);
-      }
-      return encode(result, type);
-    };
-    return this.exchange(type, text, limits, (call, json, minSeq) =>
-      this.wire.send(call, type, json, minSeq),
-    );
-  }
-
-  /** The one place where calls wait, so that whatever fails in them rejects. */
-  private async exchange<T extends Token>(
-    type: T,
-    payload: () => string,
-    limits: Limits<ReadOptions>,
-    send: (call: Call<Reply>, payload: string, minSeq: ReadOptions["minSeq"]) => void,
-  ): Replied<T> {
-    const options = callOptions(limits);
-    const text = payload();
-    const call = this.core.newCall<Reply>(options, type);
-    send(call, text, options.minSeq);
-    try {
-      return (await call.promise) as unknown as Awaited<Replied<T>>;
-    } catch (error) {
-      throw withCallersStack(error);
-    }
   }
 
   /** The reader makes a bigint only of what a number would round. */

@@ -1,6 +1,6 @@
 import { Call, type CallOptions } from "./call.js";
 import { Connection, type ConnectionSettings, type Ready } from "./connection.js";
-import { FluxionError } from "./errors.js";
+import { ConflictError, FluxionError } from "./errors.js";
 import { parseExact } from "./exact_json.js";
 import type { Platform } from "./platform.js";
 
@@ -257,5 +257,6 @@ function isLonger(text: string, bytes: number): boolean {
 function serverError(reply: Reply, type: string | undefined): FluxionError {
   const { id: _, error, code, ...data } = reply;
   const stable = typeof code === "string" ? code : "internal";
+  if (stable === "conflict") return new ConflictError(String(error), data, type);
   return new FluxionError(stable, String(error), { data, type });
 }

@@ -62,6 +62,27 @@ export class TimeoutError extends FluxionError {
   }
 }
 
+/** The FluxionError of `conflict`: the key has another version than the one asked for. */
+export class ConflictError extends FluxionError {
+  override readonly name = "ConflictError";
+  /** The version that the key has. */
+  readonly version: number;
+  /** Whether there is such a key. */
+  readonly found: boolean;
+  /** Its value; "" when there is none. */
+  readonly value: string;
+  /** Which key, of `writeValues`; else undefined. */
+  readonly key: string | undefined;
+
+  constructor(message: string, data: Record<string, unknown>, type?: string) {
+    super("conflict", message, { data, type });
+    this.version = Number(data["ver"] ?? 0);
+    this.found = data["found"] === true;
+    this.value = String(data["value"] ?? "");
+    this.key = data["key"] === undefined ? undefined : String(data["key"]);
+  }
+}
+
 /** The same error for another call. */
 export function copyOf(error: FluxionError): FluxionError {
   if (error instanceof TimeoutError) {

@@ -1,8 +1,9 @@
 export type { CallOptions } from "./call.js";
-export type { Entry, FluxionRecord, KeyScope } from "./client.js";
+export type { FluxionRecord, KeyScope } from "./client.js";
 export type { ApiKey } from "./connection.js";
 export type { State } from "./core.js";
-export { CLIENT_CODES, type ClientCode, FluxionError, TimeoutError } from "./errors.js";
+export { CLIENT_CODES, type ClientCode, ConflictError, FluxionError, TimeoutError } from "./errors.js";
 export type { FluxionClientOptions, ReadOptions } from "./options.js";
 export type * from "./protocol.js";
 export type * from "./names.js";
+export type { CompareAndSet, Entry, Patch, PatchValue, ValueWrite } from "./values.js";

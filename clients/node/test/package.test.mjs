@@ -129,6 +129,16 @@ const typed = (imports) => `${imports}
       { col: "c", doc: "d", to: 1 }))[0]?.ts;
     const { value, found, ver: version } = await plain.getEntry({ col: "c", key: "k" });
     const entry: [string, boolean, number] = [value, found, version];
+    const { ver: swapped }: { ver: number } = await plain.compareAndSet(
+      { col: "c", key: "k", value: "v", expected: version, ttl: 5 });
+    await plain.patchValue({ col: "c", key: "k", value: { a: null }, deleteNulls: true }, 5);
+    const { vers } = await plain.writeValues({ col: "c", writes: [
+      { op: "set", key: "a", value: "v", ver: 0 }, { op: "check", key: "b", ver: 1n }] });
+    const after: number | undefined = vers["a"];
+    // @ts-expect-error: a check needs a version
+    await plain.writeValues({ col: "c", writes: [{ op: "check", key: "b" }] });
+    const conflict: FluxionError = new ConflictError("text", {});
+    console.log(swapped, after, conflict);
     const type: string | undefined = error.type;
     console.log(least, most, entry, type);
     // @ts-expect-error: replies with bigints must be asked for
@@ -145,7 +155,7 @@ const typed = (imports) => `${imports}
     console.log(small, large, ver, names, scope, error.code, other.state);
   }
   void main;`;
-const names = "FluxionClient, FluxionDBClient, FluxionError";
+const names = "ConflictError, FluxionClient, FluxionDBClient, FluxionError";
 const types = "FluxionClientOptions, Scope";
 const esm = `import { ${names}, type ${types.replace(", ", ", type ")} } from "fluxion-client";
   import type { FetchRecordsParams, InsertMessageResponse } from "fluxion-client";
