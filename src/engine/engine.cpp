@@ -96,6 +96,15 @@ Accepted Engine::propose(Proposal proposal)
     return accepted;
 }
 
+int64_t Engine::nowUs() const
+{
+    const int64_t now = std::max(m_clock.wallUs(), m_store->appliedTimeUs());
+    int64_t latest = m_latestUs.load(std::memory_order_relaxed);
+    while (latest < now && !m_latestUs.compare_exchange_weak(latest, now))
+        continue;
+    return std::max(now, latest);
+}
+
 void Engine::awaitSeq(uint64_t seq, Mailbox& mailbox, uint64_t ticket)
 {
     {

@@ -3,7 +3,6 @@
 // The one façade over log, views and checkpoints. Proposals go in from any thread and come back as
 // outcomes through mailboxes; views are read directly through store().
 
-#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -82,8 +81,9 @@ class Engine : public LiveSource {
     Broadcast& broadcast() override { return m_broadcast; }
     // Every acknowledged write is on the medium.
     bool durable() const { return m_durable; }
-    // The time by which expiries are to be judged: never before that of an entry. Any thread.
-    int64_t nowUs() const override { return std::max(m_clock.wallUs(), m_store->appliedTimeUs()); }
+    // The time by which expiries are to be judged: never before that of an entry, nor before what
+    // this has returned, so that a clock set back brings no key back. Any thread.
+    int64_t nowUs() const override;
     // A write to the log failed: every further write is refused until a restart.
     bool readOnly() const { return m_readOnly.load(); }
     // 32 random bytes of this installation, made once: the key under which API keys are hashed.
@@ -147,6 +147,7 @@ class Engine : public LiveSource {
     Broadcast m_broadcast;
     std::vector<Mailbox*> m_mailboxes;
     std::atomic<bool> m_readOnly{false};
+    mutable std::atomic<int64_t> m_latestUs{0}; // that nowUs() has returned
 
     // Commit thread.
     std::unique_ptr<Decider> m_decider;

@@ -240,6 +240,34 @@ TEST_CASE("an orderly stop writes down what is over")
     CHECK(f.told("late") == "v2 gone");
 }
 
+TEST_CASE("a clock that is set back brings no key back")
+{
+    ExpiryFixture f;
+    f.mustOpen();
+    const int64_t start = f.clock.wallUs();
+    f.mustSubmit({setFor("k", 100), setFor("late", 1000)});
+    f.clock.setWallUs(start + 100);
+    CHECK_FALSE(f.found("k"));
+    f.clock.setWallUs(start - kSecondUs);
+    CHECK_FALSE(f.found("k")); // whoever has seen it gone must not see it again
+    CHECK(f.engine->nowUs() == start + 100);
+    const auto outcomes = f.submit({SetKeyProposal{"c", "k", "v", 1}});
+    CHECK(tokenOf(outcomes[0].status) == "conflict");
+    CHECK(f.told("k") == "v2 gone seq 3");
+    CHECK(f.engine->store().appliedTimeUs() == start + 100);
+    CHECK(f.found("late"));
+    f.kill();
+    f.mustOpen();
+    CHECK(f.told("k") == "v2 gone seq 3");
+    CHECK(f.engine->nowUs() == start + 100);
+    f.mustSubmit({setFor("new", 50)}); // counts from the log's time
+    CHECK(f.view("new").expiryUs == start + 150);
+    f.clock.setWallUs(start + 149);
+    CHECK(f.found("new"));
+    f.clock.setWallUs(start + 150);
+    CHECK_FALSE(f.found("new"));
+}
+
 TEST_CASE("a full disk at the entry: tried again later, and never seen meanwhile")
 {
     ExpiryFixture f;
