@@ -411,6 +411,87 @@ type GkeysReply struct {
 	Keys []string `json:"keys"`
 }
 
+// HvalRequest is what `hval` takes. The versions of a key that the log still holds, newest
+// first. Needs the permission read.
+type HvalRequest struct {
+	// Collection.
+	Col string `json:"col"`
+	// Key.
+	Key string `json:"key"`
+	// At most so many; 100 by default, 10000 at most.
+	Limit *int `json:"limit,omitempty"`
+	// Only versions below this one.
+	Before *int64 `json:"before,omitempty"`
+	// Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`.
+	MinSeq Position `json:"min_seq,omitempty"`
+}
+
+// HvalEntry is one entry of what `hval` answers.
+type HvalEntry struct {
+	Ver     int64  `json:"ver"`
+	Op      string `json:"op"`
+	Value   string `json:"value,omitempty"`
+	Expires int64  `json:"expires,omitempty"`
+	Seq     int64  `json:"seq"`
+	Time    int64  `json:"time"`
+}
+
+// HvalReply is what `hval` answers.
+type HvalReply struct {
+	// `op`: `set`, `removed`, `expired`, or `dropped` with its collection, where history ends.
+	// `time` and `expires`: milliseconds since 1970 UTC.
+	Versions []HvalEntry `json:"versions"`
+	// Older versions are held: ask with `before`.
+	More bool `json:"more"`
+}
+
+// SubRequest is what `sub` takes. Subscribe to the changes of keys or documents; they come in
+// frames of type `evt`. Needs the permission read.
+type SubRequest struct {
+	// `keys` or `docs`.
+	Kind string `json:"kind"`
+	// Collection. Empty: all.
+	Col string `json:"col,omitempty"`
+	// Key or keys, document or documents. Empty: all. Literal, or a pattern: `/regex/flags`.
+	Match string `json:"match,omitempty"`
+	// Only values (or records' `data`) that contain this. Empty: all. Literal, or a pattern:
+	// `/regex/flags`.
+	Where string `json:"where,omitempty"`
+	// Not those that contain this. Empty: none. Literal, or a pattern: `/regex/flags`.
+	Filter string `json:"filter,omitempty"`
+	// Position after which events are wanted: `<log>:<seq>`, or a bare seq. Absent: from now on.
+	From Position `json:"from,omitempty"`
+	// First what there is (of documents the latest records), then what changes. Not with `from`.
+	Snapshot *bool `json:"snapshot,omitempty"`
+	// What events tell: `value` (or `data`), `expires`, `previous`, `time`. Absent: `value` and
+	// `expires`.
+	Fields []string `json:"fields,omitzero"`
+	// Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`.
+	MinSeq Position `json:"min_seq,omitempty"`
+}
+
+// SubReply is what `sub` answers.
+type SubReply struct {
+	// Events after this follow; 0 with `snapshot`, whose end has a seq of its own.
+	Seq int64 `json:"seq"`
+	// This history: positions are `<log>:<seq>`.
+	Log string `json:"log"`
+}
+
+// UnsubRequest is what `unsub` takes. End a subscription. Needs the permission read.
+type UnsubRequest struct {
+	// The `id` of the `sub` request.
+	Sub string `json:"sub"`
+	// Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`.
+	MinSeq Position `json:"min_seq,omitempty"`
+}
+
+// UnsubReply is what `unsub` answers.
+type UnsubReply struct {
+	// What came after this was not sent.
+	Seq int64 `json:"seq"`
+}
+
 // KeysRequest is what `keys` takes. Add, remove or list API keys. Needs the permission master.
 type KeysRequest struct {
 	// `add`, `remove` or `list`.

@@ -369,6 +369,93 @@ export interface GkeysReply {
   keys: string[];
 }
 
+/** What `hval` takes. The versions of a key that the log still holds, newest first. */
+export interface HvalRequest {
+  /** Collection. */
+  col: string;
+  /** Key. */
+  key: string;
+  /** At most so many; 100 by default, 10000 at most. */
+  limit?: Int64;
+  /** Only versions below this one. */
+  before?: Int64;
+  /** Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`. */
+  min_seq?: Position;
+}
+
+export interface HvalEntry {
+  ver: number;
+  op: string;
+  value?: string;
+  expires?: number;
+  seq: number;
+  time: number;
+}
+
+/** What `hval` answers. */
+export interface HvalReply {
+  /**
+   * `op`: `set`, `removed`, `expired`, or `dropped` with its collection, where history ends. `time`
+   * and `expires`: milliseconds since 1970 UTC.
+   */
+  versions: HvalEntry[];
+  /** Older versions are held: ask with `before`. */
+  more: boolean;
+}
+
+/**
+ * What `sub` takes. Subscribe to the changes of keys or documents; they come in frames of type
+ * `evt`.
+ */
+export interface SubRequest {
+  /** `keys` or `docs`. */
+  kind: string;
+  /** Collection. Empty: all. */
+  col?: string;
+  /** Key or keys, document or documents. Empty: all. Literal, or a pattern: `/regex/flags`. */
+  match?: string;
+  /**
+   * Only values (or records' `data`) that contain this. Empty: all. Literal, or a pattern:
+   * `/regex/flags`.
+   */
+  where?: string;
+  /** Not those that contain this. Empty: none. Literal, or a pattern: `/regex/flags`. */
+  filter?: string;
+  /** Position after which events are wanted: `<log>:<seq>`, or a bare seq. Absent: from now on. */
+  from?: Position;
+  /** First what there is (of documents the latest records), then what changes. Not with `from`. */
+  snapshot?: boolean;
+  /**
+   * What events tell: `value` (or `data`), `expires`, `previous`, `time`. Absent: `value` and
+   * `expires`.
+   */
+  fields?: string[];
+  /** Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`. */
+  min_seq?: Position;
+}
+
+/** What `sub` answers. */
+export interface SubReply {
+  /** Events after this follow; 0 with `snapshot`, whose end has a seq of its own. */
+  seq: number;
+  /** This history: positions are `<log>:<seq>`. */
+  log: string;
+}
+
+/** What `unsub` takes. End a subscription. */
+export interface UnsubRequest {
+  /** The `id` of the `sub` request. */
+  sub: string;
+  /** Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`. */
+  min_seq?: Position;
+}
+
+/** What `unsub` answers. */
+export interface UnsubReply {
+  /** What came after this was not sent. */
+  seq: number;
+}
+
 /** What `keys` takes. Add, remove or list API keys. */
 export interface KeysRequest {
   /** `add`, `remove` or `list`. */
@@ -439,6 +526,9 @@ export interface Commands<Ts = number> {
   mval: { request: MvalRequest; reply: MvalReply };
   gvals: { request: GvalsRequest; reply: GvalsReply };
   gkeys: { request: GkeysRequest; reply: GkeysReply };
+  hval: { request: HvalRequest; reply: HvalReply };
+  sub: { request: SubRequest; reply: SubReply };
+  unsub: { request: UnsubRequest; reply: UnsubReply };
   keys: { request: KeysRequest; reply: KeysReply };
   conn: { request: ConnRequest; reply: ConnReply };
 }
@@ -464,6 +554,9 @@ export const PERMISSIONS: Readonly<Record<Token, Permission>> = {
   mval: "write",
   gvals: "read",
   gkeys: "read",
+  hval: "read",
+  sub: "read",
+  unsub: "read",
   keys: "master",
   conn: "read",
 };
