@@ -51,6 +51,8 @@ WRITTEN = (
     ("integer", "ts", "Ts", "int64"),
     ("string|null", "name", "string | null", "*string"),
     ("integer[]", "ts", "Ts[]", "[]int64"),
+    ("json", "entry", "unknown", "json.RawMessage"),
+    ("json[]", "entries", "unknown[]", "[]json.RawMessage"),
     ("map<string[]>", "names", "Record<string, string[]>", "map[string][]string"),
     ("string", "scope", "Scope", "Scope"),
     ("{ver:integer}[]", "versions", "NamesEntry[]", "[]NamesEntry"),
@@ -197,7 +199,7 @@ type NamesEntry struct {
         self.assertIn("type NamesEntry struct {\n\tTS  int64 `", golang.write(read))
 
     def test_a_reply_type_without_a_counterpart_is_an_error(self):
-        for text in ("json", "map<json>", "json[]", "string|json"):
+        for text in ("string|json", "map<json|null>"):
             for write in (typescript.write, golang.write):
                 with self.subTest(text), self.assertRaises(DescribeError):
                     write(protocol(text))

@@ -7,10 +7,13 @@ from naming import (FIRST_LINE, Entries, field_doc, reply_name, request_name, wr
 
 INITIALISMS = {"api", "id", "io", "ip", "json", "sql", "ts", "ttl"}
 COUNTS = {"limit"}  # never beyond what fits an int
-BASIC = {"string": "string", "integer": "int64", "boolean": "bool"}
+BASIC = {"string": "string", "integer": "int64", "boolean": "bool",
+         "json": "json.RawMessage"}
 
 HEAD = """\
 package fluxion
+
+import "encoding/json"
 
 // Position is `<log>:<seq>`, or a bare seq in decimal digits.
 type Position string
@@ -42,7 +45,7 @@ class Writer:
         if kind.names == ("string",) and name == "scope":
             return "Scope"
         one = [word for word in kind.names if word != "null"]
-        if len(one) != 1 or one[0] not in BASIC:
+        if len(one) != 1 or one[0] not in BASIC or (one == ["json"] and len(kind.names) > 1):
             raise DescribeError(f"{name}: no Go for {'|'.join(kind.names)}")
         return ("*" if "null" in kind.names else "") + BASIC[one[0]]
 

@@ -39,7 +39,10 @@ class Writer:
         if kind.names == ("string",) and name == "scope":
             return "Scope"
         integer = "Int64" if in_request else "Ts" if name == "ts" else "number"
-        known = {"string": "string", "boolean": "boolean", "null": "null", "integer": integer}
+        known = {"string": "string", "boolean": "boolean", "null": "null", "integer": integer,
+                 "json": "unknown"}
+        if "json" in kind.names and len(kind.names) > 1:
+            raise DescribeError(f"{name}: json is every type already")
         try:
             return " | ".join(known[word] for word in kind.names)
         except KeyError as error:

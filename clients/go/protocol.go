@@ -4,6 +4,8 @@
 
 package fluxion
 
+import "encoding/json"
+
 // Position is `<log>:<seq>`, or a bare seq in decimal digits.
 type Position string
 
@@ -490,6 +492,110 @@ type UnsubRequest struct {
 type UnsubReply struct {
 	// What came after this was not sent.
 	Seq int64 `json:"seq"`
+}
+
+// LogRequest is what `log` takes. Entries of the log, as they were written. Needs the
+// permission master.
+type LogRequest struct {
+	// Only entries with a greater seq.
+	Gt *int64 `json:"gt,omitempty"`
+	// Only this seq and greater ones.
+	Gte *int64 `json:"gte,omitempty"`
+	// Only entries with a lower seq.
+	Lt *int64 `json:"lt,omitempty"`
+	// Only this seq and lower ones.
+	Lte *int64 `json:"lte,omitempty"`
+	// Newest first.
+	Reverse *bool `json:"reverse,omitempty"`
+	// At most so many; 1000 by default, 10000 at most.
+	Limit *int `json:"limit,omitempty"`
+	// Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`.
+	MinSeq Position `json:"min_seq,omitempty"`
+}
+
+// LogReply is what `log` answers.
+type LogReply struct {
+	// Objects with `seq`, `time` (milliseconds since 1970 UTC), `actor` (the id of the API key, 0
+	// the master key or the server), `type`, and what the entry says.
+	Entries []json.RawMessage `json:"entries"`
+	// There are further ones in the range.
+	More bool `json:"more"`
+	// The oldest position that the log reaches back to.
+	Oldest string `json:"oldest"`
+}
+
+// SnapRequest is what `snap` takes. Make a checkpoint now. Needs the permission delete.
+type SnapRequest struct {
+}
+
+// SnapReply is what `snap` answers.
+type SnapReply struct {
+	// What the checkpoint holds.
+	Seq int64 `json:"seq"`
+	// The size of its file.
+	Bytes int64 `json:"bytes"`
+	// How long it took.
+	Ms int64 `json:"ms"`
+	// The longest that writes had to wait for it, in microseconds.
+	PauseUs int64 `json:"pause_us"`
+}
+
+// StatRequest is what `stat` takes. Figures of the server. Needs the permission read.
+type StatRequest struct {
+	// Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`.
+	MinSeq Position `json:"min_seq,omitempty"`
+}
+
+// StatReply is what `stat` answers.
+type StatReply struct {
+	// Of the server.
+	Version string `json:"version"`
+	// Since its start.
+	UptimeMs int64 `json:"uptime_ms"`
+	// Every acknowledged write is on the medium.
+	Durable bool `json:"durable"`
+	// The last entry of the log, in all views.
+	Seq int64 `json:"seq"`
+	// The last known to be on the medium.
+	DurableSeq int64 `json:"durable_seq"`
+	// The first entry that the log still holds.
+	OldestSeq int64 `json:"oldest_seq"`
+	// Size of the log.
+	LogBytes int64 `json:"log_bytes"`
+	// What the last checkpoint holds; 0: none since the start.
+	CheckpointSeq int64 `json:"checkpoint_seq"`
+	// Its size.
+	CheckpointBytes int64 `json:"checkpoint_bytes"`
+	// How long it took.
+	CheckpointMs int64 `json:"checkpoint_ms"`
+	// The longest that writes had to wait for it.
+	CheckpointPauseUs int64 `json:"checkpoint_pause_us"`
+	// When, milliseconds since 1970 UTC.
+	CheckpointTime int64 `json:"checkpoint_time"`
+	// Memory of records, about.
+	SeriesBytes int64 `json:"series_bytes"`
+	// Memory of keys, about.
+	ValuesBytes int64 `json:"values_bytes"`
+	// Memory of events on their way.
+	EventBytes int64 `json:"event_bytes"`
+	// Open ones.
+	Connections int64 `json:"connections"`
+	// Of all connections.
+	Subscriptions int64 `json:"subscriptions"`
+	// Writes not yet taken up.
+	QueuedWriteBytes int64 `json:"queued_write_bytes"`
+	// Events that clients have not yet taken.
+	QueuedEvents int64 `json:"queued_events"`
+	// Subscribers evicted since the start.
+	Evictions int64 `json:"evictions"`
+	// Writes answered.
+	WritesLastMinute int64 `json:"writes_last_minute"`
+	// From reading a write to its reply, in the last minute; a bucket's upper end.
+	WriteP50Us int64 `json:"write_p50_us"`
+	// The same.
+	WriteP95Us int64 `json:"write_p95_us"`
+	// The same.
+	WriteP99Us int64 `json:"write_p99_us"`
 }
 
 // KeysRequest is what `keys` takes. Add, remove or list API keys. Needs the permission master.

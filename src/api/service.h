@@ -8,6 +8,7 @@
 #include "api/connections.h"
 #include "auth/authenticator.h"
 #include "base/clock.h"
+#include "base/latency.h"
 #include "engine/engine.h"
 #include "live/hub.h"
 #include "protocol/requests.h"
@@ -25,12 +26,14 @@ struct ServiceLimits {
 struct Service {
     Engine& engine;
     LiveShared& live;
+    LatencyMinute& writeTimes; // from a write's request to its reply
     const Authenticator& authenticator;
     Connections& connections;
     Clock& clock;
     ServiceLimits limits;
     std::string version;
     std::string masterHint; // hintOf() the master key
+    int64_t startedUs = 0;  // steady
 };
 
 // What a listing shows of a key: its first characters, nothing of a short key.

@@ -177,27 +177,32 @@ void Session::propose(const Call& call, Wish wish, WriteReply reply)
         call.fail({Code::Busy, "the server's queue of writes is full; try again"});
         return;
     }
-    m_writes.push_back({ticket, owned(call.id), call.kind, std::move(reply)});
+    m_writes.push_back(
+        {ticket, owned(call.id), call.kind, std::move(reply), m_service.clock.steadyUs()});
     m_writeIdBytes += call.id ? call.id->size() : 0;
     if (accepted == Accepted::Pause)
         m_noRoom = true;
 }
 
-void Session::replyLater(const Call& call, std::function<std::string()> make)
+Session::Answer Session::answerLater(const Call& call)
 {
     ++m_laterCount;
-    Executor& executor = m_thread.executor;
-    std::weak_ptr<int> alive = m_alive;
-    m_service.live.reader.post([this, &executor, alive, kind = call.kind, make = std::move(make)] {
-        auto reply = std::make_shared<std::string>(make());
-        executor.post([this, alive, kind, reply] {
+    return [this, &executor = m_thread.executor, alive = std::weak_ptr<int>(m_alive),
+            kind = call.kind](std::string made) {
+        executor.post([this, alive, kind, reply = std::move(made)]() mutable {
             if (alive.expired())
                 return;
             --m_laterCount;
-            m_link.send(kind, std::move(*reply));
+            m_link.send(kind, std::move(reply));
             updatePause();
         });
-    });
+    };
+}
+
+void Session::replyLater(const Call& call, std::function<std::string()> make)
+{
+    m_service.live.reader.post(
+        [answer = answerLater(call), make = std::move(make)] { answer(make()); });
 }
 
 Subscriptions& Session::subscriptions()
@@ -234,6 +239,8 @@ void Session::done(uint64_t ticket, const Outcome& outcome)
         else
             m_writes.erase(write);
         m_writeIdBytes -= finished.id ? finished.id->size() : 0;
+        const int64_t now = m_service.clock.steadyUs();
+        m_service.writeTimes.add(now - finished.begunUs, now);
         m_link.send(finished.kind, writeReply(finished.id, finished.reply, outcome));
     }
     if (m_writes.empty())

@@ -67,6 +67,9 @@ class Session {
 
     // For handlers, through Call.
     void propose(const Call& call, Wish wish, WriteReply reply);
+    // For a reply that is made elsewhere: to be called once, from any thread.
+    using Answer = std::function<void(std::string reply)>;
+    Answer answerLater(const Call& call);
     // Has `make` run where files may be read, and sends what it returns.
     void replyLater(const Call& call, std::function<std::string()> make);
     Subscriptions& subscriptions();
@@ -83,6 +86,7 @@ class Session {
         std::optional<std::string> id;
         FrameKind kind = FrameKind::Text;
         WriteReply reply;
+        int64_t begunUs = 0;
     };
     struct AwaitingSeq {
         Message message;

@@ -50,6 +50,7 @@ class FrameWriter {
         return status;
     }
     uint64_t count() const { return m_number; }
+    uint64_t bytes() const { return m_offset; }
 
   private:
     File& m_file;
@@ -164,7 +165,7 @@ Result<CheckpointInfo> readHeader(FrameReader& in)
 }
 
 Status writeFrames(File& file, const CheckpointInfo& info, const Cut& cut,
-                   const std::function<void()>& between)
+                   const std::function<void()>& between, uint64_t& bytes)
 {
     FrameWriter out(file);
     Status status = out.write(FrameKind::Header, encodeHeader(info));
@@ -186,6 +187,7 @@ Status writeFrames(File& file, const CheckpointInfo& info, const Cut& cut,
     std::string count;
     ByteWriter(count).u64(out.count());
     status = out.write(FrameKind::End, count);
+    bytes = out.bytes();
     return status ? file.sync() : status;
 }
 
@@ -214,31 +216,34 @@ std::string checkpointName(const CheckpointInfo& info)
     return kPrefix + digits + "-" + toText(info.history).substr(0, kHistoryDigits);
 }
 
-Status writeCheckpoint(Directory& directory, const CheckpointInfo& info, const Cut& cut,
-                       const std::function<void()>& between)
+Result<uint64_t> writeCheckpoint(Directory& directory, const CheckpointInfo& info, const Cut& cut,
+                                 const std::function<void()>& between)
 {
     auto left = directory.exists(kTemporary);
     if (!left)
-        return left.status();
+        return left.error();
     if (left.value()) {
         if (Status status = directory.remove(kTemporary); !status)
-            return status;
+            return status.error();
     }
     Status status;
+    uint64_t bytes = 0;
     {
         auto file = directory.open(kTemporary, OpenMode::Create);
         if (!file)
-            return file.status();
-        status = writeFrames(*file.value(), info, cut, between);
+            return file.error();
+        status = writeFrames(*file.value(), info, cut, between, bytes);
     }
     if (status)
         status = directory.rename(kTemporary, checkpointName(info));
     if (!status) {
         // Best effort: what cannot be removed now goes before the next checkpoint.
         (void)directory.remove(kTemporary).ok();
-        return status;
+        return status.error();
     }
-    return directory.sync();
+    if (status = directory.sync(); !status)
+        return status.error();
+    return bytes;
 }
 
 Result<std::vector<std::string>> listCheckpoints(Directory& directory)

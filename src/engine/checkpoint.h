@@ -25,9 +25,9 @@ struct CheckpointInfo {
     int64_t lastTimeUs = 0; // of the entry `seq`: time never goes back, also across restarts
 };
 
-// Calls `between` after every block. Code::StorageFull when there is no room; nothing is left
-// behind then.
-Status writeCheckpoint(
+// Calls `between` after every block. The file's size in bytes. Code::StorageFull when there is no
+// room; nothing is left behind then.
+Result<uint64_t> writeCheckpoint(
     Directory& directory, const CheckpointInfo& info, const Cut& cut,
     const std::function<void()>& between = [] {});
 

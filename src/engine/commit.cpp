@@ -159,11 +159,13 @@ void Engine::applyCommitted()
         std::shared_ptr<EventBatch> events;
         if (m_broadcast.begin(batch->lastSeq()))
             events = std::make_shared<EventBatch>(*batch);
+        const int64_t from = m_clock.steadyUs();
         if (Status status = applyBatch(*batch, events.get()); !status) {
             // The views would no longer be what the log says; only a restart can tell.
             m_sink(LogLevel::Error, "a committed batch cannot be applied: " + status.error().text);
             std::abort();
         }
+        notePause(from);
         if (events)
             m_broadcast.publish(std::move(events));
     }

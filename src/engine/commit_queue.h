@@ -37,6 +37,7 @@ class CommitQueue {
     // No more room is made; take() still yields what waits. Whoever has room must push before.
     void close();
     bool closed() const { return m_closed; }
+    uint64_t bytes() const { return m_bytes; }
 
   private:
     const uint64_t m_pauseBytes;

@@ -3,17 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/heap.h"
 #include "base/thread_name.h"
 #include "log/memory_log.h"
 
 namespace fluxion {
-
-namespace {
-
-constexpr size_t kKeptCheckpoints = 2;
-
-} // namespace
 
 Engine::Engine(EngineOptions options, Directory* directory, Clock& clock, LogSink sink)
     : m_options(options), m_directory(directory), m_clock(clock), m_sink(std::move(sink)),
@@ -142,49 +135,6 @@ void Engine::wakeAwaiting()
         waiting.mailbox->deliver({{waiting.ticket, {Status(), appliedSeq(), 0}}});
 }
 
-Status Engine::checkpoint()
-{
-    if (!m_directory)
-        return {};
-    const std::optional<Cut> taken = cut();
-    return taken ? checkpointOf(*taken) : Status();
-}
-
-Status Engine::checkpointOf(const Cut& cut)
-{
-    // A checkpoint must never be ahead of the log on the medium.
-    if (m_readOnly)
-        return {Code::ReadOnly, "a write to the log failed; the log stays as after a crash"};
-    if (Status status = m_log->sync(); !status) {
-        m_readOnly = true;
-        return status;
-    }
-    const CheckpointInfo info{m_log->history(), cut.seq, cut.timeUs};
-    const uint64_t appended = m_log->appendedBytes();
-    if (Status status = writeCheckpoint(*m_directory, info, cut, [this] { syncIfDue(); }); !status)
-        return status;
-    if (Status status = removePassedOver(info); !status)
-        return status;
-    m_checkpointSeq = info.seq;
-    m_checkpointAppended = appended;
-    m_checkpointAtUs = m_clock.steadyUs();
-    auto oldest = pruneCheckpoints(*m_directory, m_log->history(), kKeptCheckpoints);
-    if (!oldest)
-        return oldest.status();
-    return oldest.value() ? m_log->release(oldest.value()) : Status();
-}
-
-// Damaged ones would otherwise be counted as kept, in place of good ones.
-Status Engine::removePassedOver(const CheckpointInfo& written)
-{
-    std::erase(m_passedOver, checkpointName(written)); // took its place
-    for (const std::string& name : std::exchange(m_passedOver, {})) {
-        if (Status status = m_directory->remove(name); !status)
-            return status;
-    }
-    return {};
-}
-
 // The commit thread opens it between two batches; without that thread, the caller is it.
 std::optional<Cut> Engine::cut()
 {
@@ -204,75 +154,10 @@ void Engine::serveCutRequest()
     std::lock_guard lock(m_cutMutex);
     if (!m_cutWanted || m_cut)
         return;
+    const int64_t from = m_clock.steadyUs();
     m_cut = openCut();
+    notePause(from);
     m_cutReady.notify_one();
-}
-
-bool Engine::checkpointIsDue() const
-{
-    if (!m_directory || m_readOnly || appliedSeq() == m_checkpointSeq)
-        return false;
-    return m_log->appendedBytes() - m_checkpointAppended >= m_options.checkpointLogBytes ||
-           m_clock.steadyUs() - m_checkpointAtUs >= m_options.checkpointIntervalUs;
-}
-
-void Engine::maintain()
-{
-    if (Status status = m_log->prepare(); !status)
-        m_sink(LogLevel::Warning, "no next segment yet: " + status.error().text);
-    syncIfDue();
-    if (m_clock.steadyUs() - m_sweptAtUs >= m_options.sweepIntervalUs) {
-        m_sweptAtUs = m_clock.steadyUs();
-        m_store->startSweep();
-    }
-    if (checkpointIsDue()) {
-        if (Status status = checkpoint(); !status) {
-            m_sink(LogLevel::Warning, "no checkpoint: " + status.error().text);
-            m_checkpointAtUs = m_clock.steadyUs(); // tried; again after the interval
-            m_checkpointAppended = m_log->appendedBytes();
-        }
-    }
-}
-
-// Beside the commit thread, so that a slow sync holds up no write; and between the blocks of a
-// checkpoint, so that a long one holds up no sync.
-void Engine::syncIfDue()
-{
-    if (m_options.log.durability != Durability::Interval || !m_directory || m_readOnly ||
-        m_log->appendedBytes() == m_syncedBytes ||
-        m_clock.steadyUs() - m_syncedAtUs < m_options.syncIntervalUs)
-        return;
-    m_syncedAtUs = m_clock.steadyUs();
-    m_syncedBytes = m_log->appendedBytes();
-    if (!m_log->sync())
-        m_readOnly = true;
-}
-
-void Engine::maintenanceLoop()
-{
-    nameThread("maintenance");
-    constexpr auto kTick = std::chrono::milliseconds(20);
-    constexpr size_t kMaintainBudget = 16; // documents or pages between two looks at the rest
-    constexpr uint64_t kWorthReturningBytes = 8 * 1024 * 1024;
-    constexpr int64_t kReturnIntervalUs = 1000000; // to look costs time, too
-    bool merged = false;
-    int64_t returnedUs = 0;
-    std::unique_lock lock(m_maintenanceMutex);
-    while (!m_stopMaintenance) {
-        lock.unlock();
-        maintain();
-        const bool more = m_store->maintain(kMaintainBudget);
-        // Compressing chunks leaves holes all over the heap.
-        merged |= more;
-        if (merged && !more && m_clock.steadyUs() - returnedUs >= kReturnIntervalUs) {
-            returnFreeHeap(kWorthReturningBytes);
-            returnedUs = m_clock.steadyUs();
-            merged = false;
-        }
-        lock.lock();
-        if (!more)
-            m_maintenanceWake.wait_for(lock, kTick, [this] { return m_stopMaintenance; });
-    }
 }
 
 void Engine::step()

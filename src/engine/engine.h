@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,6 +35,15 @@ struct EngineOptions {
     uint64_t checkpointLogBytes = 256 * 1024 * 1024; // log since the last one
     int64_t syncIntervalUs = 100 * 1000;             // with Durability::Interval
     int64_t sweepIntervalUs = 10 * int64_t{1000000}; // between looks for documents that rest
+};
+
+// What a checkpoint was.
+struct CheckpointReport {
+    uint64_t seq = 0;
+    uint64_t bytes = 0; // of its file
+    int64_t tookUs = 0;
+    int64_t pauseUs = 0; // the longest that it kept the commit thread from its work
+    int64_t atUs = 0;    // when it was done, wall clock; 0: there was none since the start
 };
 
 class Engine : public LiveSource {
@@ -84,6 +94,8 @@ class Engine : public LiveSource {
     // The time by which expiries are to be judged: never before that of an entry, nor before what
     // this has returned, so that a clock set back brings no key back. Any thread.
     int64_t nowUs() const override;
+    // The last seq known to be on the medium; 0 without a data folder. Any thread.
+    uint64_t durableSeq() const;
     // A write to the log failed: every further write is refused until a restart.
     bool readOnly() const { return m_readOnly.load(); }
     // 32 random bytes of this installation, made once: the key under which API keys are hashed.
@@ -92,6 +104,14 @@ class Engine : public LiveSource {
     // The views at one seq, between two batches. Any thread but commit (so not from a mailbox);
     // waits for the batch under way. Nothing once the engine is stopping.
     std::optional<Cut> cut() override;
+
+    // Has the maintenance thread make a checkpoint, and calls back from there; not ok while writes
+    // are refused, or without a data folder. Any thread.
+    void requestCheckpoint(std::function<void(const Result<CheckpointReport>&)> done);
+    // The last one that was made by this process, and the log's figures. Any thread.
+    CheckpointReport lastCheckpoint() const;
+    uint64_t logBytes() const { return m_log->heldBytes(); }
+    uint64_t queuedBytes() const { return m_queue.bytes(); } // of proposals not yet taken up
 
     // For tests without threads: commits what waits; does what maintenance would.
     void step();
@@ -130,6 +150,10 @@ class Engine : public LiveSource {
     void maintain();
     bool checkpointIsDue() const;
     Status checkpointOf(const Cut& cut);
+    void serveCheckpointRequests();
+    void forgetTombstones();
+    void forgetIn(const Cut::Part& part, uint64_t oldestSeq);
+    void notePause(int64_t fromUs);
     Status removePassedOver(const CheckpointInfo& written);
 
     const EngineOptions m_options;
@@ -165,6 +189,15 @@ class Engine : public LiveSource {
     int64_t m_sweptAtUs = 0;
     int64_t m_syncedAtUs = 0;
     uint64_t m_syncedBytes = 0; // of the log, at that moment
+    int64_t m_forgotAtUs = 0;
+    uint64_t m_forgotBefore = 0; // tombstones of before this seq are gone
+
+    std::atomic<uint64_t> m_syncedSeq{0}; // with Durability::Interval and None
+    std::atomic<bool> m_checkpointing{false};
+    std::atomic<int64_t> m_longestPauseUs{0}; // of the checkpoint under way
+    mutable std::mutex m_reportMutex;
+    CheckpointReport m_report; // guarded by it, as what follows
+    std::vector<std::function<void(const Result<CheckpointReport>&)>> m_checkpointRequests;
 
     struct Awaiting {
         uint64_t seq;

@@ -82,8 +82,8 @@ Status Engine::nameNewHistory()
                               "order: this is a new history from seq " +
                                   std::to_string(appliedSeq() + 1));
     const CheckpointInfo info{id, appliedSeq(), m_store->appliedTimeUs()};
-    if (Status status = writeCheckpoint(*m_directory, info, openCut()); !status)
-        return status;
+    if (auto written = writeCheckpoint(*m_directory, info, openCut()); !written)
+        return written.status();
     m_checkpointSeq = info.seq;
     return m_fileLog->switchHistory(id);
 }

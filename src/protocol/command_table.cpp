@@ -191,6 +191,59 @@ constexpr FieldSpec kUnsubPayload[] = {
 constexpr FieldSpec kUnsubReply[] = {
     {"seq", "integer", kRequired, kLiteral, "What came after this was not sent."}};
 
+constexpr FieldSpec kLogPayload[] = {
+    {"gt", "integer", kOptional, kLiteral, "Only entries with a greater seq."},
+    {"gte", "integer", kOptional, kLiteral, "Only this seq and greater ones."},
+    {"lt", "integer", kOptional, kLiteral, "Only entries with a lower seq."},
+    {"lte", "integer", kOptional, kLiteral, "Only this seq and lower ones."},
+    {"reverse", "boolean", kOptional, kLiteral, "Newest first."},
+    {"limit", "integer", kOptional, kLiteral, "At most so many; 1000 by default, 10000 at most."},
+    kMinSeq};
+constexpr FieldSpec kLogReply[] = {
+    {"entries", "json[]", kRequired, kLiteral,
+     "Objects with `seq`, `time` (milliseconds since 1970 UTC), `actor` (the id of the API key, 0 "
+     "the master key or the server), `type`, and what the entry says."},
+    {"more", "boolean", kRequired, kLiteral, "There are further ones in the range."},
+    {"oldest", "string", kRequired, kLiteral, "The oldest position that the log reaches back to."}};
+
+constexpr Fields kSnapPayload = {};
+constexpr FieldSpec kSnapReply[] = {
+    {"seq", "integer", kRequired, kLiteral, "What the checkpoint holds."},
+    {"bytes", "integer", kRequired, kLiteral, "The size of its file."},
+    {"ms", "integer", kRequired, kLiteral, "How long it took."},
+    {"pause_us", "integer", kRequired, kLiteral,
+     "The longest that writes had to wait for it, in microseconds."}};
+
+constexpr Fields kStatPayload = kOnlyMinSeq;
+constexpr FieldSpec kStatReply[] = {
+    {"version", "string", kRequired, kLiteral, "Of the server."},
+    {"uptime_ms", "integer", kRequired, kLiteral, "Since its start."},
+    {"durable", "boolean", kRequired, kLiteral, "Every acknowledged write is on the medium."},
+    {"seq", "integer", kRequired, kLiteral, "The last entry of the log, in all views."},
+    {"durable_seq", "integer", kRequired, kLiteral, "The last known to be on the medium."},
+    {"oldest_seq", "integer", kRequired, kLiteral, "The first entry that the log still holds."},
+    {"log_bytes", "integer", kRequired, kLiteral, "Size of the log."},
+    {"checkpoint_seq", "integer", kRequired, kLiteral,
+     "What the last checkpoint holds; 0: none since the start."},
+    {"checkpoint_bytes", "integer", kRequired, kLiteral, "Its size."},
+    {"checkpoint_ms", "integer", kRequired, kLiteral, "How long it took."},
+    {"checkpoint_pause_us", "integer", kRequired, kLiteral,
+     "The longest that writes had to wait for it."},
+    {"checkpoint_time", "integer", kRequired, kLiteral, "When, milliseconds since 1970 UTC."},
+    {"series_bytes", "integer", kRequired, kLiteral, "Memory of records, about."},
+    {"values_bytes", "integer", kRequired, kLiteral, "Memory of keys, about."},
+    {"event_bytes", "integer", kRequired, kLiteral, "Memory of events on their way."},
+    {"connections", "integer", kRequired, kLiteral, "Open ones."},
+    {"subscriptions", "integer", kRequired, kLiteral, "Of all connections."},
+    {"queued_write_bytes", "integer", kRequired, kLiteral, "Writes not yet taken up."},
+    {"queued_events", "integer", kRequired, kLiteral, "Events that clients have not yet taken."},
+    {"evictions", "integer", kRequired, kLiteral, "Subscribers evicted since the start."},
+    {"writes_last_minute", "integer", kRequired, kLiteral, "Writes answered."},
+    {"write_p50_us", "integer", kRequired, kLiteral,
+     "From reading a write to its reply, in the last minute; a bucket's upper end."},
+    {"write_p95_us", "integer", kRequired, kLiteral, "The same."},
+    {"write_p99_us", "integer", kRequired, kLiteral, "The same."}};
+
 constexpr FieldSpec kKeysPayload[] = {
     {"action", "string", kRequired, kLiteral, "`add`, `remove` or `list`."},
     {"key", "string", kOptional, kLiteral, "The API key; required to add and to remove."},

@@ -128,6 +128,16 @@ std::optional<uint64_t> FieldReader::version(std::string_view field)
     return value ? std::optional(static_cast<uint64_t>(*value)) : std::nullopt;
 }
 
+uint64_t FieldReader::limit(std::string_view field, uint64_t byDefault, uint64_t most)
+{
+    const auto value = optionalInteger(field);
+    if (!value)
+        return byDefault;
+    if (*value < 1 || static_cast<uint64_t>(*value) > most)
+        fail(field, "must be from 1 to " + std::to_string(most));
+    return static_cast<uint64_t>(*value);
+}
+
 std::optional<int64_t> FieldReader::lifetimeUs(std::string_view field)
 {
     constexpr int64_t kUsPerMs = 1000;

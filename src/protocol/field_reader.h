@@ -45,6 +45,8 @@ class FieldReader {
     std::optional<int64_t> optionalInteger(std::string_view field);
     // The version that a key is to have; nothing when absent or null.
     std::optional<uint64_t> version(std::string_view field);
+    // From 1 to `most`; the default when absent or null.
+    uint64_t limit(std::string_view field, uint64_t byDefault, uint64_t most);
     // Milliseconds of life as microseconds; nothing when absent or null.
     std::optional<int64_t> lifetimeUs(std::string_view field);
     // An array; must be there.

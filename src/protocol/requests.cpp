@@ -1,5 +1,6 @@
 #include "protocol/requests.h"
 
+#include <algorithm>
 #include <limits>
 #include <unordered_set>
 #include <utility>
@@ -249,11 +250,7 @@ Result<HistoryRequest> decodeHistory(JsonValue payload, const RequestLimits& lim
     HistoryRequest request;
     request.col = fields.name("col");
     request.key = fields.name("key");
-    if (const auto limit = fields.optionalInteger("limit")) {
-        if (*limit < 1 || *limit > static_cast<int64_t>(kMaxHistory))
-            fields.fail("limit", "must be from 1 to " + std::to_string(kMaxHistory));
-        request.limit = static_cast<uint64_t>(*limit);
-    }
+    request.limit = fields.limit("limit", request.limit, kMaxHistory);
     request.before = fields.version("before").value_or(0);
     return finish(fields, std::move(request));
 }
@@ -284,6 +281,23 @@ Result<UnsubscribeRequest> decodeUnsubscribe(JsonValue payload, const RequestLim
     FieldReader fields(payload, limits);
     UnsubscribeRequest request;
     request.sub = fields.filledText("sub");
+    return finish(fields, std::move(request));
+}
+
+Result<LogRequest> decodeLog(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    LogRequest request;
+    if (const auto gte = fields.version("gte"))
+        request.first = std::max(request.first, *gte);
+    if (const auto gt = fields.version("gt"))
+        request.first = std::max(request.first, *gt + 1);
+    if (const auto lte = fields.version("lte"))
+        request.last = std::min(request.last, *lte);
+    if (const auto lt = fields.version("lt"))
+        request.last = std::min(request.last, *lt > 0 ? *lt - 1 : 0);
+    request.limit = fields.limit("limit", request.limit, kMaxLogEntries);
+    request.reverse = fields.flag("reverse");
     return finish(fields, std::move(request));
 }
 

@@ -166,6 +166,16 @@ struct UnsubscribeRequest {
 };
 Result<UnsubscribeRequest> decodeUnsubscribe(JsonValue payload, const RequestLimits& limits);
 
+// log
+constexpr uint64_t kMaxLogEntries = 10000;
+struct LogRequest {
+    uint64_t first = 1; // both included
+    uint64_t last = UINT64_MAX;
+    uint64_t limit = 1000; // 1 to kMaxLogEntries
+    bool reverse = false;
+};
+Result<LogRequest> decodeLog(JsonValue payload, const RequestLimits& limits);
+
 // keys
 enum class KeysAction : unsigned char { Add, Remove, List };
 struct KeysRequest {

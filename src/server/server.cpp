@@ -181,10 +181,11 @@ Status serve(const Settings& settings, LogSink sink)
                                       engine.value()->store().apiKeys());
     Connections connections;
     LiveShared live(*engine.value(), systemClock(), liveLimits(settings));
-    const Service service{*engine.value(), live,
-                          authenticator,   connections,
-                          systemClock(),   serviceLimits(settings),
-                          kVersion,        hintOf(settings.secretKey)};
+    LatencyMinute writeTimes;
+    const Service service{*engine.value(),         live,        writeTimes,
+                          authenticator,           connections, systemClock(),
+                          serviceLimits(settings), kVersion,    hintOf(settings.secretKey),
+                          systemClock().steadyUs()};
     listener.attach(service, static_cast<int>(settings.ioThreads));
     for (Mailbox* mailbox : listener.mailboxes())
         engine.value()->addMailbox(*mailbox);

@@ -119,6 +119,12 @@ std::string told(const HistoryRequest& r)
     FUZZ_CHECK(r.limit >= 1 && r.limit <= kMaxHistory, std::to_string(r.limit));
     return name(r.col) + name(r.key) + std::to_string(r.limit) + "<" + std::to_string(r.before);
 }
+std::string told(const LogRequest& r)
+{
+    FUZZ_CHECK(r.limit >= 1 && r.limit <= kMaxLogEntries, std::to_string(r.limit));
+    return std::to_string(r.first) + ".." + std::to_string(r.last) + " " + std::to_string(r.limit) +
+           (r.reverse ? "r" : "");
+}
 std::string told(const SubscribeRequest& r)
 {
     FUZZ_CHECK(!(r.snapshot && r.from), "a snapshot from somewhere");
@@ -186,6 +192,8 @@ std::string decode(CommandType type, JsonValue payload)
         return told(decodeWriteValues(payload, limits));
     case CommandType::Rval:
         return told(decodeRemoveValue(payload, limits));
+    case CommandType::Log:
+        return told(decodeLog(payload, limits));
     case CommandType::Hval:
         return told(decodeHistory(payload, limits));
     case CommandType::Sub:
@@ -200,6 +208,8 @@ std::string decode(CommandType type, JsonValue payload)
         return told(decodeKeys(payload, limits));
     case CommandType::Cols:
     case CommandType::Conn:
+    case CommandType::Snap:
+    case CommandType::Stat:
         return "ok";
     }
     broken("a type without a decoder", __FILE__, __LINE__, {});

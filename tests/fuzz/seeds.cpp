@@ -70,6 +70,9 @@ const std::vector<std::pair<CommandType, std::string>> kPayloads = {
     {CommandType::Sub, R"({"kind":"keys","col":"c","match":"/^k/","where":"a","filter":"b",)"
                        R"("from":"abc:12","fields":["value","previous"]})"},
     {CommandType::Sub, R"({"kind":"docs","snapshot":true,"fields":[]})"},
+    {CommandType::Log, R"({"gt":3,"lte":90,"reverse":true,"limit":7})"},
+    {CommandType::Snap, "{}"},
+    {CommandType::Stat, ""},
     {CommandType::Unsub, R"({"sub":"7"})"},
     {CommandType::Gvals, R"({"col":"c"})"},
     {CommandType::Gkeys, R"({"col":"c"})"},

@@ -456,6 +456,111 @@ export interface UnsubReply {
   seq: number;
 }
 
+/** What `log` takes. Entries of the log, as they were written. */
+export interface LogRequest {
+  /** Only entries with a greater seq. */
+  gt?: Int64;
+  /** Only this seq and greater ones. */
+  gte?: Int64;
+  /** Only entries with a lower seq. */
+  lt?: Int64;
+  /** Only this seq and lower ones. */
+  lte?: Int64;
+  /** Newest first. */
+  reverse?: boolean;
+  /** At most so many; 1000 by default, 10000 at most. */
+  limit?: Int64;
+  /** Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`. */
+  min_seq?: Position;
+}
+
+/** What `log` answers. */
+export interface LogReply {
+  /**
+   * Objects with `seq`, `time` (milliseconds since 1970 UTC), `actor` (the id of the API key, 0 the
+   * master key or the server), `type`, and what the entry says.
+   */
+  entries: unknown[];
+  /** There are further ones in the range. */
+  more: boolean;
+  /** The oldest position that the log reaches back to. */
+  oldest: string;
+}
+
+/** What `snap` takes. Make a checkpoint now. */
+export interface SnapRequest {
+}
+
+/** What `snap` answers. */
+export interface SnapReply {
+  /** What the checkpoint holds. */
+  seq: number;
+  /** The size of its file. */
+  bytes: number;
+  /** How long it took. */
+  ms: number;
+  /** The longest that writes had to wait for it, in microseconds. */
+  pause_us: number;
+}
+
+/** What `stat` takes. Figures of the server. */
+export interface StatRequest {
+  /** Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`. */
+  min_seq?: Position;
+}
+
+/** What `stat` answers. */
+export interface StatReply {
+  /** Of the server. */
+  version: string;
+  /** Since its start. */
+  uptime_ms: number;
+  /** Every acknowledged write is on the medium. */
+  durable: boolean;
+  /** The last entry of the log, in all views. */
+  seq: number;
+  /** The last known to be on the medium. */
+  durable_seq: number;
+  /** The first entry that the log still holds. */
+  oldest_seq: number;
+  /** Size of the log. */
+  log_bytes: number;
+  /** What the last checkpoint holds; 0: none since the start. */
+  checkpoint_seq: number;
+  /** Its size. */
+  checkpoint_bytes: number;
+  /** How long it took. */
+  checkpoint_ms: number;
+  /** The longest that writes had to wait for it. */
+  checkpoint_pause_us: number;
+  /** When, milliseconds since 1970 UTC. */
+  checkpoint_time: number;
+  /** Memory of records, about. */
+  series_bytes: number;
+  /** Memory of keys, about. */
+  values_bytes: number;
+  /** Memory of events on their way. */
+  event_bytes: number;
+  /** Open ones. */
+  connections: number;
+  /** Of all connections. */
+  subscriptions: number;
+  /** Writes not yet taken up. */
+  queued_write_bytes: number;
+  /** Events that clients have not yet taken. */
+  queued_events: number;
+  /** Subscribers evicted since the start. */
+  evictions: number;
+  /** Writes answered. */
+  writes_last_minute: number;
+  /** From reading a write to its reply, in the last minute; a bucket's upper end. */
+  write_p50_us: number;
+  /** The same. */
+  write_p95_us: number;
+  /** The same. */
+  write_p99_us: number;
+}
+
 /** What `keys` takes. Add, remove or list API keys. */
 export interface KeysRequest {
   /** `add`, `remove` or `list`. */
@@ -529,6 +634,9 @@ export interface Commands<Ts = number> {
   hval: { request: HvalRequest; reply: HvalReply };
   sub: { request: SubRequest; reply: SubReply };
   unsub: { request: UnsubRequest; reply: UnsubReply };
+  log: { request: LogRequest; reply: LogReply };
+  snap: { request: SnapRequest; reply: SnapReply };
+  stat: { request: StatRequest; reply: StatReply };
   keys: { request: KeysRequest; reply: KeysReply };
   conn: { request: ConnRequest; reply: ConnReply };
 }
@@ -557,6 +665,9 @@ export const PERMISSIONS: Readonly<Record<Token, Permission>> = {
   hval: "read",
   sub: "read",
   unsub: "read",
+  log: "master",
+  snap: "delete",
+  stat: "read",
   keys: "master",
   conn: "read",
 };

@@ -38,6 +38,9 @@ TEST_CASE("the seventeen types, what they need and the shape of their payload")
         {"unsub", CommandType::Unsub, Permission::Read, PayloadShape::Object},
         {"gvals", CommandType::Gvals, Permission::Read, PayloadShape::Object},
         {"gkeys", CommandType::Gkeys, Permission::Read, PayloadShape::Object},
+        {"log", CommandType::Log, Permission::Master, PayloadShape::Object},
+        {"snap", CommandType::Snap, Permission::Delete, PayloadShape::None},
+        {"stat", CommandType::Stat, Permission::Read, PayloadShape::None},
         {"keys", CommandType::Keys, Permission::Master, PayloadShape::Object},
         {"conn", CommandType::Conn, Permission::Read, PayloadShape::None},
     };

@@ -56,6 +56,8 @@ Error errorOf(CommandType type, JsonValue payload)
         return errorOf(decodeWriteValues, payload);
     case CommandType::Rval:
         return errorOf(decodeRemoveValue, payload);
+    case CommandType::Log:
+        return errorOf(decodeLog, payload);
     case CommandType::Hval:
         return errorOf(decodeHistory, payload);
     case CommandType::Sub:
@@ -70,6 +72,8 @@ Error errorOf(CommandType type, JsonValue payload)
         return errorOf(decodeKeys, payload);
     case CommandType::Cols:
     case CommandType::Conn:
+    case CommandType::Snap:
+    case CommandType::Stat:
         break;
     }
     return {Code::Internal, ""};

@@ -1,0 +1,244 @@
+// The log itself, for tools: log.
+
+#include <algorithm>
+#include <variant>
+
+#include "api/handlers.h"
+#include "api/session.h"
+#include "store/facts.h"
+
+namespace fluxion {
+
+namespace {
+
+constexpr int64_t kUsPerMs = 1000;
+constexpr size_t kMaxReplyBytes = 4 * 1024 * 1024; // of entries; the rest is asked for again
+
+void text(std::string& out, std::string_view field, std::string_view value)
+{
+    out.append(",\"").append(field).append("\":");
+    appendJsonString(out, value);
+}
+
+void integer(std::string& out, std::string_view field, int64_t value)
+{
+    out.append(",\"").append(field).append("\":");
+    appendJsonInt(out, value);
+}
+
+template <class Items, class Append>
+void list(std::string& out, std::string_view field, const Items& items, Append append)
+{
+    out.append(",\"").append(field).append("\":");
+    char separator = '[';
+    for (const auto& item : items) {
+        out += std::exchange(separator, ',');
+        append(item);
+    }
+    out += items.empty() ? "[]" : "]";
+}
+
+// What a fact says, as members of its entry's object.
+struct FactWriter {
+    std::string& out;
+
+    void name(std::string_view type) { text(out, "type", type); }
+    template <class F> void key(std::string_view type, const F& f)
+    {
+        name(type);
+        text(out, "col", f.collection);
+        text(out, "key", f.key);
+        integer(out, "ver", static_cast<int64_t>(f.version));
+    }
+    void value(std::string_view value, int64_t expiryUs)
+    {
+        text(out, "value", value);
+        if (expiryUs != 0)
+            integer(out, "expires", expiryUs / kUsPerMs);
+    }
+    void record(std::string_view col, std::string_view doc, int64_t ts)
+    {
+        out += "{\"col\":";
+        appendJsonString(out, col);
+        text(out, "doc", doc);
+        integer(out, "ts", ts);
+    }
+
+    void operator()(const InsertedFact& f)
+    {
+        name("inserted");
+        std::vector<std::pair<std::string_view, const RecordFact*>> records;
+        for (const InsertedFact::Group& group : f.groups) {
+            for (const RecordFact& r : group.records)
+                records.emplace_back(group.collection, &r);
+        }
+        list(out, "records", records, [&](const auto& item) {
+            record(item.first, item.second->doc, item.second->ts);
+            text(out, "data", item.second->data);
+            out += '}';
+        });
+    }
+    void operator()(const RecordsDeletedFact& f)
+    {
+        name("records_deleted");
+        list(out, "records", f.items, [&](const RecordsDeletedFact::Item& item) {
+            record(item.collection, item.doc, item.ts);
+            out += '}';
+        });
+    }
+    void operator()(const RangeDeletedFact& f)
+    {
+        name("range_deleted");
+        text(out, "col", f.collection);
+        text(out, "doc", f.doc);
+        integer(out, "from", f.from);
+        integer(out, "to", f.to);
+    }
+    void operator()(const DocumentDeletedFact& f)
+    {
+        name("document_deleted");
+        text(out, "doc", f.doc);
+        list(out, "cols", f.collections, [&](std::string_view c) { appendJsonString(out, c); });
+    }
+    void operator()(const CollectionDroppedFact& f)
+    {
+        name("collection_dropped");
+        text(out, "col", f.collection);
+    }
+    void operator()(const KeySetFact& f)
+    {
+        key("key_set", f);
+        value(f.value, f.expiryUs);
+    }
+    void operator()(const KeyRemovedFact& f) { key("key_removed", f); }
+    void operator()(const KeyExpiredFact& f) { key("key_expired", f); }
+    void operator()(const KeysForgottenFact& f)
+    {
+        name("keys_forgotten");
+        text(out, "col", f.collection);
+        integer(out, "ver", static_cast<int64_t>(f.versionFloor));
+        list(out, "keys", f.keys, [&](std::string_view k) { appendJsonString(out, k); });
+    }
+    void operator()(const KeysWrittenFact& f)
+    {
+        name("keys_written");
+        text(out, "col", f.collection);
+        list(out, "writes", f.writes, [&](const KeysWrittenFact::Write& w) {
+            const bool set = w.kind == KeysWrittenFact::Kind::Set;
+            out += set ? "{\"op\":\"set\"" : "{\"op\":\"removed\"";
+            text(out, "key", w.key);
+            integer(out, "ver", static_cast<int64_t>(w.version));
+            if (set)
+                value(w.value, w.expiryUs);
+            out += '}';
+        });
+    }
+    // Never the hash.
+    void operator()(const ApiKeySetFact& f)
+    {
+        name("api_key_set");
+        integer(out, "key_id", f.id);
+        text(out, "scope", token(f.scope));
+    }
+    void operator()(const ApiKeyRemovedFact& f)
+    {
+        name("api_key_removed");
+        integer(out, "key_id", f.id);
+    }
+};
+
+Status appendEntry(std::string& out, uint64_t seq, const Entry& entry)
+{
+    const auto fact = decodeFact(entry.type, entry.payload);
+    if (!fact)
+        return fact.status();
+    out += "{\"seq\":";
+    appendJsonUint(out, seq);
+    integer(out, "time", entry.timeUs / kUsPerMs);
+    integer(out, "actor", entry.actor);
+    std::visit(FactWriter{out}, fact.value());
+    out += '}';
+    return {};
+}
+
+struct LogRange {
+    uint64_t first = 0; // both included
+    uint64_t last = 0;
+    bool reverse = false;
+};
+
+// The entries' texts in order of seq. Fewer than asked for when they are too large.
+Result<std::vector<std::string>> readEntries(Engine& engine, const LogRange& range)
+{
+    std::vector<std::string> texts;
+    size_t bytes = 0;
+    const auto cursor = engine.readLog(range.first - 1);
+    while (true) {
+        auto batch = cursor->next(range.last);
+        if (!batch)
+            return batch.error();
+        if (!batch.value())
+            return texts;
+        EntryCursor entries(*batch.value());
+        uint64_t seq = 0;
+        Entry entry;
+        while (entries.next(seq, entry)) {
+            if (seq < range.first || seq > range.last)
+                continue;
+            if (Status status = appendEntry(texts.emplace_back(), seq, entry); !status)
+                return status.error();
+            bytes += texts.back().size();
+            // Backwards all of the range has to be read: it is the last ones that are wanted.
+            if (!range.reverse && bytes > kMaxReplyBytes)
+                return texts;
+        }
+    }
+}
+
+std::string logReply(Engine& engine, const std::optional<std::string>& id, const LogRequest& r)
+{
+    const uint64_t newest = engine.appliedSeq();
+    LogRange range{std::max(r.first, engine.oldestSeq()), std::min(r.last, newest), r.reverse};
+    std::vector<std::string> texts;
+    const uint64_t wanted = range.last >= range.first ? range.last - range.first + 1 : 0;
+    if (wanted > 0) {
+        if (r.reverse)
+            range.first = range.last - std::min(wanted, r.limit) + 1;
+        else
+            range.last = range.first + std::min(wanted, r.limit) - 1;
+        auto read = readEntries(engine, range);
+        if (!read)
+            return errorReply(id, read.error());
+        texts = std::move(read.value());
+        if (r.reverse)
+            std::reverse(texts.begin(), texts.end());
+    }
+    std::string out;
+    ReplyWriter writer(out, id);
+    writer.raw("entries") += '[';
+    size_t count = 0;
+    for (; count < texts.size() && (count == 0 || out.size() < kMaxReplyBytes); ++count) {
+        if (count > 0)
+            out += ',';
+        out += texts[count];
+    }
+    out += ']';
+    writer.boolean("more", count < wanted)
+        .text("oldest", formatPosition(engine.history(), engine.oldestSeq() - 1))
+        .end();
+    return out;
+}
+
+} // namespace
+
+void handleLog(const Call& call)
+{
+    auto request = decodeLog(call.payload, call.service.limits.request);
+    if (!request)
+        return call.fail(request.error());
+    std::optional<std::string> id = call.id ? std::optional<std::string>(*call.id) : std::nullopt;
+    call.session.replyLater(call, [&engine = call.service.engine, id = std::move(id),
+                                   r = request.value()] { return logReply(engine, id, r); });
+}
+
+} // namespace fluxion
