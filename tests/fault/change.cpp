@@ -9,7 +9,7 @@ namespace fluxion {
 
 namespace {
 
-using Kind = Change::Kind;
+using Kind = Deed::Kind;
 
 constexpr uint32_t kTenant = 0;
 
@@ -20,12 +20,12 @@ KeyHash hashOf(uint8_t apiKey)
     return hash;
 }
 
-std::string recordData(const Change& change, int64_t ts)
+std::string recordData(const Deed& change, int64_t ts)
 {
     return change.value + "@" + std::to_string(ts);
 }
 
-InsertProposal toInsert(const Change& change)
+InsertProposal toInsert(const Deed& change)
 {
     std::vector<std::string> data;
     for (int64_t ts = change.from; ts <= change.to; ++ts)
@@ -48,7 +48,7 @@ size_t pick(std::mt19937_64& random, size_t count)
 
 } // namespace
 
-Wish toWish(const Change& change)
+Wish toWish(const Deed& change)
 {
     switch (change.kind) {
     case Kind::SetKey:
@@ -73,7 +73,7 @@ Wish toWish(const Change& change)
     return RemoveApiKeyProposal{hashOf(change.apiKey)};
 }
 
-std::string describe(const Change& change)
+std::string describe(const Deed& change)
 {
     static const char* const words[] = {"set key",         "remove key",   "insert",
                                         "delete record",   "delete range", "delete document",
@@ -84,7 +84,7 @@ std::string describe(const Change& change)
            std::to_string(change.apiKey);
 }
 
-Change randomChange(std::mt19937_64& random, size_t maxValueBytes)
+Deed randomChange(std::mt19937_64& random, size_t maxValueBytes)
 {
     static const Kind kinds[] = {
         Kind::SetKey,       Kind::SetKey,    Kind::SetKey,         Kind::SetKey,
@@ -93,7 +93,7 @@ Change randomChange(std::mt19937_64& random, size_t maxValueBytes)
         Kind::SetApiKey,    Kind::SetApiKey, Kind::DeleteDocument, Kind::DropCollection,
         Kind::RemoveApiKey,
     };
-    Change change;
+    Deed change;
     change.kind = kinds[pick(random, std::size(kinds))];
     change.collection = std::string(1, static_cast<char>('a' + pick(random, 3)));
     change.name = "n" + std::to_string(pick(random, 5));
@@ -109,7 +109,7 @@ Change randomChange(std::mt19937_64& random, size_t maxValueBytes)
     return change;
 }
 
-void Model::apply(const Change& change)
+void Model::apply(const Deed& change)
 {
     switch (change.kind) {
     case Kind::SetKey:

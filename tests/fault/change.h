@@ -14,7 +14,7 @@
 
 namespace fluxion {
 
-struct Change {
+struct Deed {
     enum class Kind : uint8_t {
         SetKey,
         RemoveKey,
@@ -36,11 +36,11 @@ struct Change {
     Scope scope = Scope::ReadOnly;
 };
 
-Wish toWish(const Change& change);
-std::string describe(const Change& change);
+Wish toWish(const Deed& change);
+std::string describe(const Deed& change);
 
 // A change of some kind, with names from a few and values of up to `maxValueBytes`.
-Change randomChange(std::mt19937_64& random, size_t maxValueBytes);
+Deed randomChange(std::mt19937_64& random, size_t maxValueBytes);
 
 // All that can be read.
 struct Model {
@@ -49,7 +49,7 @@ struct Model {
     std::map<uint8_t, Scope> apiKeys;
 
     bool operator==(const Model&) const = default;
-    void apply(const Change& change);
+    void apply(const Deed& change);
 };
 
 // By reading every key, record and API key there is.

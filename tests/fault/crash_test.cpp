@@ -141,7 +141,7 @@ void goOn(std::shared_ptr<SimDisk> disk, Model model, std::mt19937_64& random, c
                 return;
             disk->setPlan({random() % 3 == 0 ? 0 : 1 + random() % 20, {}});
             for (int i = 0; i < 4 && !disk->powerOff(); ++i) {
-                const Change change = randomChange(random, 900);
+                const Deed change = randomChange(random, 900);
                 allowed.models.push_back(allowed.models.back());
                 allowed.models.back().apply(change);
                 const auto outcomes = server.submit({change});

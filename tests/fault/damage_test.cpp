@@ -50,9 +50,9 @@ struct Damage {
     bool single = false; // a single bit: only the last batch may go
 };
 
-Change setKey(int number, size_t valueBytes)
+Deed setKey(int number, size_t valueBytes)
 {
-    Change change;
+    Deed change;
     change.collection = number % 2 == 0 ? "a" : "b";
     change.name = "key " + std::to_string(number % 7);
     change.value = std::string(valueBytes, static_cast<char>('a' + number % 26));
@@ -88,7 +88,7 @@ Folder makeFolder(bool closed)
     {
         SimServer server(folder.disk, smallOptions());
         REQUIRE(server.open().ok());
-        const auto submit = [&](const Change& change) {
+        const auto submit = [&](const Deed& change) {
             REQUIRE(server.submit({change})[0].status.ok());
             hashes.push_back(server.hash());
         };
@@ -96,13 +96,13 @@ Folder makeFolder(bool closed)
         for (int round = 0; round < 3; ++round) {
             for (int i = 0; i < 6; ++i)
                 submit(setKey(number++, 500));
-            Change insert = setKey(number, 30);
-            insert.kind = Change::Kind::Insert;
+            Deed insert = setKey(number, 30);
+            insert.kind = Deed::Kind::Insert;
             insert.name = "document";
             insert.to = 3;
             submit(insert);
-            Change apiKey;
-            apiKey.kind = Change::Kind::SetApiKey;
+            Deed apiKey;
+            apiKey.kind = Deed::Kind::SetApiKey;
             apiKey.apiKey = static_cast<uint8_t>(1 + round);
             submit(apiKey);
             if (round < 2)

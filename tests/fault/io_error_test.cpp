@@ -31,7 +31,7 @@ class Run {
     void see(const SimOp& op);
     void fail(const std::string& what) { FAIL_CHECK(m_what << ": " << what); }
     bool start();
-    void submit(const std::vector<Change>& changes);
+    void submit(const std::vector<Deed>& changes);
     void stateMustHold(const std::string& when);
     void afterwards();
     void theNext(const std::shared_ptr<SimDisk>& disk, const std::string& when);
@@ -98,7 +98,7 @@ void Run::stateMustHold(const std::string& when)
     m_allowed = {model};
 }
 
-void Run::submit(const std::vector<Change>& changes)
+void Run::submit(const std::vector<Deed>& changes)
 {
     const uint64_t hashBefore = m_server->hash();
     const auto outcomes = m_server->submit(changes);
@@ -162,7 +162,7 @@ bool Run::go()
     m_disk->setPlan({});
     m_disk->setHook(nullptr);
     if (m_server && !m_readOnly) {
-        Change change;
+        Deed change;
         change.collection = "z";
         change.name = "room again";
         change.value = std::string(600, 'z');
@@ -196,7 +196,7 @@ void Run::theNext(const std::shared_ptr<SimDisk>& disk, const std::string& when)
         return fail(when + ": not what was acknowledged");
     // And what it then acknowledges survives the power too.
     for (int i = 0; i < 3; ++i) {
-        Change change;
+        Deed change;
         change.collection = "y";
         change.name = std::to_string(i);
         change.value = std::string(1400, 'y');
@@ -286,7 +286,7 @@ TEST_CASE("a full disk: reads go on, writes get storage_full, and all is well wh
     const auto disk = SimDisk::create();
     SimServer server(disk);
     REQUIRE(server.open().ok());
-    Change change;
+    Deed change;
     change.collection = "c";
     change.value = std::string(900, 'x');
     Model model;

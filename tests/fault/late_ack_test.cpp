@@ -85,7 +85,7 @@ TEST_CASE("of a batch that fails nothing is seen, and nobody is told that it hol
     const auto disk = SimDisk::create();
     SimServer server(disk);
     REQUIRE(server.open().ok());
-    Change change;
+    Deed change;
     change.collection = "c";
     change.name = "k";
     change.value = "before";
@@ -95,8 +95,8 @@ TEST_CASE("of a batch that fails nothing is seen, and nobody is told that it hol
 
     disk->setPlan({0, {SimFailure{}}});
     change.value = "after";
-    Change nothing = change;
-    nothing.kind = Change::Kind::RemoveKey;
+    Deed nothing = change;
+    nothing.kind = Deed::Kind::RemoveKey;
     nothing.name = "not there";
     const std::vector<Outcome> outcomes = server.submit({change, change, nothing});
     REQUIRE(outcomes.size() == 3);

@@ -9,7 +9,7 @@ namespace {
 
 using TurnKind = Script::Turn::Kind;
 
-Script::Turn submit(std::vector<Change> changes)
+Script::Turn submit(std::vector<Deed> changes)
 {
     return {TurnKind::Submit, std::move(changes)};
 }
@@ -18,7 +18,7 @@ Script::Turn submit(std::vector<Change> changes)
 void addRandom(Script& script, std::mt19937_64& random, int turns, size_t maxValueBytes)
 {
     for (int i = 0; i < turns; ++i) {
-        std::vector<Change> changes;
+        std::vector<Deed> changes;
         const size_t count = random() % 4 == 0 ? 2 + random() % 3 : 1;
         for (size_t c = 0; c < count; ++c)
             changes.push_back(randomChange(random, maxValueBytes));
@@ -55,7 +55,7 @@ Status SimServer::open()
     return {};
 }
 
-std::vector<Outcome> SimServer::submit(const std::vector<Change>& changes)
+std::vector<Outcome> SimServer::submit(const std::vector<Deed>& changes)
 {
     m_letters.arrived.clear();
     for (size_t i = 0; i < changes.size(); ++i)
@@ -88,7 +88,7 @@ void Script::foretell()
         std::abort();
     hashes.push_back(memory.hash());
     for (const Turn& turn : turns) {
-        for (const Change& change : turn.changes) {
+        for (const Deed& change : turn.changes) {
             models.push_back(models.back());
             models.back().apply(change);
             const std::vector<Outcome> outcomes = memory.submit({change});

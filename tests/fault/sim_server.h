@@ -28,7 +28,7 @@ class SimServer {
 
     // Proposes all of them, commits, and returns what was answered, in order: fewer if the power
     // went. Changes larger than a batch go into several.
-    std::vector<Outcome> submit(const std::vector<Change>& changes);
+    std::vector<Outcome> submit(const std::vector<Deed>& changes);
     // An orderly stop; the engine is gone after it.
     Status stop();
 
@@ -64,7 +64,7 @@ struct Script {
     struct Turn {
         enum class Kind : uint8_t { Submit, Checkpoint, Restart };
         Kind kind = Kind::Submit;
-        std::vector<Change> changes;
+        std::vector<Deed> changes;
     };
     std::string name;
     EngineOptions options = faultOptions();
