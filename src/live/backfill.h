@@ -34,15 +34,18 @@ class Backfill {
     virtual BackfillPiece next() = 0;
 };
 
-// Some of these bound a piece: bytes of events, bytes read.
-constexpr size_t kPieceEventBytes = 512 * 1024;
-constexpr size_t kPieceScanBytes = 8 * 1024 * 1024;
+// A piece ends behind the one (a batch of the log, a key or document of a cut) with which it
+// reaches some of these.
+struct PieceLimits {
+    size_t eventBytes = 512 * 1024;
+    size_t scanBytes = 8 * 1024 * 1024; // read from the log
+};
 
 // The changes after a seq.
 class LogBackfill : public Backfill {
   public:
     LogBackfill(LiveSource& source, EventBytes& bytes, std::shared_ptr<const Filter> filter,
-                uint64_t after);
+                uint64_t after, PieceLimits limits = {});
     BackfillPiece next() override;
 
   private:
@@ -60,6 +63,7 @@ class LogBackfill : public Backfill {
     EventBytes& m_bytes;
     const std::shared_ptr<const Filter> m_filter;
     std::unique_ptr<LogCursor> m_cursor;
+    const PieceLimits m_limits;
     uint64_t m_after;
     // Keys as this scan has left them, so that most need no look back into the log.
     std::unordered_map<std::string, Seen> m_seen;
@@ -70,7 +74,8 @@ class LogBackfill : public Backfill {
 // All that there is, at one seq.
 class SnapshotBackfill : public Backfill {
   public:
-    SnapshotBackfill(LiveSource& source, EventBytes& bytes, std::shared_ptr<const Filter> filter);
+    SnapshotBackfill(LiveSource& source, EventBytes& bytes, std::shared_ptr<const Filter> filter,
+                     PieceLimits limits = {});
     BackfillPiece next() override;
 
   private:
@@ -82,6 +87,7 @@ class SnapshotBackfill : public Backfill {
     LiveSource& m_source;
     EventBytes& m_bytes;
     const std::shared_ptr<const Filter> m_filter;
+    const PieceLimits m_limits;
     std::optional<Cut> m_cut;
     bool m_opened = false;
     size_t m_part = 0;

@@ -9,10 +9,6 @@ namespace fluxion {
 
 namespace {
 
-constexpr size_t kFrameBytes = 256 * 1024; // of events in one frame, about
-constexpr size_t kRecentBatches = 1024;
-constexpr size_t kRecentBytes = 8 * 1024 * 1024;
-
 // What a subscription is found by: see Hub::m_lists.
 std::string listName(WatchKind kind, const std::string_view* collection,
                      const std::string_view* name)
@@ -72,12 +68,12 @@ Result<Hub::Subscribed> Hub::subscribe(Filter filter, SubscribeFrom from, EventS
     if (from.snapshot) {
         sub->state = State::Snapshot;
         sub->position = 0;
-        sub->backfill =
-            std::make_shared<SnapshotBackfill>(m_shared.source, m_shared.eventBytes, sub->filter);
+        sub->backfill = std::make_shared<SnapshotBackfill>(m_shared.source, m_shared.eventBytes,
+                                                           sub->filter, m_shared.limits.piece);
     } else if (from.seq && *from.seq < m_seenSeq) {
         sub->state = State::Log;
-        sub->backfill = std::make_shared<LogBackfill>(m_shared.source, m_shared.eventBytes,
-                                                      sub->filter, *from.seq);
+        sub->backfill = std::make_shared<LogBackfill>(
+            m_shared.source, m_shared.eventBytes, sub->filter, *from.seq, m_shared.limits.piece);
     }
     const Subscribed subscribed{sub->id, sub->position};
     m_lists[listName(*sub->filter)].push_back(sub.get());
@@ -214,7 +210,8 @@ void Hub::remember(const SharedBatch& batch)
 {
     m_recent.push_back(batch);
     m_recentBytes += batch->bytes;
-    while (m_recent.size() > kRecentBatches || m_recentBytes > kRecentBytes) {
+    const LiveLimits& limits = m_shared.limits;
+    while (m_recent.size() > limits.maxRecentBatches || m_recentBytes > limits.maxRecentBytes) {
         m_recentBytes -= m_recent.front()->bytes;
         m_recent.pop_front();
     }
@@ -295,7 +292,7 @@ void Hub::sendSome(Subscription& sub)
     size_t bytes = 0;
     uint64_t last = 0;
     const size_t head = sub.queueHead;
-    while (sub.queueHead < sub.queue.size() && bytes < kFrameBytes) {
+    while (sub.queueHead < sub.queue.size() && bytes < m_shared.limits.frameBytes) {
         QueuedEvent& event = sub.queue[sub.queueHead++];
         bytes += event.text->text().size();
         last = event.seq;
@@ -349,7 +346,7 @@ void Hub::endSnapshot(Subscription& sub)
     sub.state = State::Log;
     sub.atEnd = true; // perhaps there is nothing to read
     sub.backfill = std::make_shared<LogBackfill>(m_shared.source, m_shared.eventBytes, sub.filter,
-                                                 sub.position);
+                                                 sub.position, m_shared.limits.piece);
     advance(sub);
 }
 

@@ -19,7 +19,6 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "live/backfill.h"
-#include "live/read_thread.h"
 
 namespace fluxion {
 
@@ -28,12 +27,19 @@ struct LiveLimits {
     size_t maxQueueBytes = 4 * 1024 * 1024;               // of its events' texts
     uint64_t maxTotalBytes = 256 * uint64_t{1024 * 1024}; // of all texts and news waiting, of all
     int64_t bookmarkIntervalUs = 10 * int64_t{1000000};
+
+    // Not for operators: what makes good frames and pieces.
+    size_t frameBytes = 256 * 1024; // of events in one frame, about
+    PieceLimits piece;
+    // Batches that a hub keeps for those who come from the log.
+    size_t maxRecentBatches = 1024;
+    size_t maxRecentBytes = 8 * 1024 * 1024;
 };
 
 // What all hubs share. Outlives them.
 struct LiveShared {
-    LiveShared(LiveSource& source_, Clock& clock_, LiveLimits limits_)
-        : source(source_), clock(clock_), limits(limits_)
+    LiveShared(LiveSource& source_, Clock& clock_, LiveLimits limits_, Executor& reader_)
+        : source(source_), clock(clock_), limits(limits_), reader(reader_)
     {
     }
 
@@ -44,7 +50,7 @@ struct LiveShared {
     std::atomic<uint64_t> subscriptions{0}; // now
     std::atomic<uint64_t> queuedEvents{0};  // now
     std::atomic<uint64_t> evictions{0};     // since the start
-    ReadThread reader;
+    Executor& reader;                       // may read files: a ReadThread
 };
 
 struct EventFrame {

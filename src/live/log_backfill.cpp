@@ -18,8 +18,9 @@ std::string nameOf(const Change& change)
 } // namespace
 
 LogBackfill::LogBackfill(LiveSource& source, EventBytes& bytes,
-                         std::shared_ptr<const Filter> filter, uint64_t after)
-    : m_source(source), m_bytes(bytes), m_filter(std::move(filter)), m_after(after)
+                         std::shared_ptr<const Filter> filter, uint64_t after, PieceLimits limits)
+    : m_source(source), m_bytes(bytes), m_filter(std::move(filter)), m_limits(limits),
+      m_after(after)
 {
 }
 
@@ -32,7 +33,7 @@ BackfillPiece LogBackfill::next()
     const uint64_t applied = m_source.appliedSeq();
     size_t eventBytes = 0;
     size_t readBytes = 0;
-    while (eventBytes < kPieceEventBytes && readBytes < kPieceScanBytes) {
+    while (eventBytes < m_limits.eventBytes && readBytes < m_limits.scanBytes) {
         auto batch = m_cursor->next(applied);
         if (!batch) {
             piece.status = batch.status();

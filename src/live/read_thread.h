@@ -8,15 +8,17 @@
 #include <mutex>
 #include <thread>
 
+#include "base/executor.h"
+
 namespace fluxion {
 
-class ReadThread {
+class ReadThread : public Executor {
   public:
     ReadThread();
-    ~ReadThread(); // what was not begun is not done
+    ~ReadThread() override; // what was not begun is not done
 
     // Any thread. In order; a job is one piece of work, some milliseconds.
-    void post(std::function<void()> job);
+    void post(std::function<void()> job) override;
     // Ends it, after the job at hand. Once, or left to the destructor.
     void stop();
 

@@ -4,8 +4,8 @@
 namespace fluxion {
 
 SnapshotBackfill::SnapshotBackfill(LiveSource& source, EventBytes& bytes,
-                                   std::shared_ptr<const Filter> filter)
-    : m_source(source), m_bytes(bytes), m_filter(std::move(filter))
+                                   std::shared_ptr<const Filter> filter, PieceLimits limits)
+    : m_source(source), m_bytes(bytes), m_filter(std::move(filter)), m_limits(limits)
 {
 }
 
@@ -21,7 +21,7 @@ BackfillPiece SnapshotBackfill::next()
     piece.through = m_cut->seq;
     size_t eventBytes = 0;
     while (m_part < m_cut->collections.size()) {
-        if (eventBytes >= kPieceEventBytes)
+        if (eventBytes >= m_limits.eventBytes)
             return piece;
         const Cut::Part& part = m_cut->collections[m_part];
         const bool wanted =
@@ -62,7 +62,7 @@ bool SnapshotBackfill::takeKeys(const Cut::Part& part, BackfillPiece& piece, siz
     if (m_page >= part.values.pages.pageCount())
         return false;
     const ValuePage& page = part.values.pages.page(m_page);
-    for (; m_item < page.size() && eventBytes < kPieceEventBytes; ++m_item) {
+    for (; m_item < page.size() && eventBytes < m_limits.eventBytes; ++m_item) {
         const ValueItem item = page.at(m_item);
         const bool over = item.expiryUs != 0 && item.expiryUs <= m_source.nowUs();
         if (item.tombstone || over || !m_filter->namePasses(item.key) ||
@@ -90,7 +90,7 @@ bool SnapshotBackfill::takeDocuments(const Cut::Part& part, BackfillPiece& piece
     if (m_page >= part.series.pages.pageCount())
         return false;
     const DocumentPage& page = part.series.pages.page(m_page);
-    for (; m_item < page.size() && eventBytes < kPieceEventBytes; ++m_item) {
+    for (; m_item < page.size() && eventBytes < m_limits.eventBytes; ++m_item) {
         if (!m_filter->namePasses(page.name(m_item)))
             continue;
         RangeCursor cursor(*page.document(m_item), INT64_MIN, INT64_MAX,

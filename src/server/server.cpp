@@ -12,6 +12,7 @@
 
 #include "io/directory_lock.h"
 #include "io/posix.h"
+#include "live/read_thread.h"
 #include "net/listener.h"
 #include "server/signals.h"
 #include "server/tls.h"
@@ -180,7 +181,8 @@ Status serve(const Settings& settings, LogSink sink)
     const Authenticator authenticator(settings.secretKey, engine.value()->installationSecret(),
                                       engine.value()->store().apiKeys());
     Connections connections;
-    LiveShared live(*engine.value(), systemClock(), liveLimits(settings));
+    ReadThread reader;
+    LiveShared live(*engine.value(), systemClock(), liveLimits(settings), reader);
     LatencyMinute writeTimes;
     const Service service{*engine.value(),         live,        writeTimes,
                           authenticator,           connections, systemClock(),
@@ -199,7 +201,7 @@ Status serve(const Settings& settings, LogSink sink)
     QCoreApplication::exec();
     sink(LogLevel::Info, "stopping");
     listener.stop(settings.drainTimeoutMs * kUsPerMs);
-    live.reader.stop();
+    reader.stop();
     Status status = engine.value()->stop();
     listener.release();
     if (status)
