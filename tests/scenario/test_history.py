@@ -112,7 +112,8 @@ def test_pages(server):
                     break
                 before = page[-1]["ver"]
             equal(found, versions(c, "many", limit=10000)[0], "all")
-        for payload in ({"col": "h"}, {"key": "k"}, {"col": "", "key": "k"}, {"col": "h", "key": ""},
+        for payload in ({"col": "h"}, {"key": "k"}, {"col": "", "key": "k"},
+                        {"col": "h", "key": ""},
                         {"col": "h", "key": "k", "limit": 0}, {"col": "h", "key": "k", "limit": -1},
                         {"col": "h", "key": "k", "limit": 10001},
                         {"col": "h", "key": "k", "limit": 1.5},
@@ -144,8 +145,8 @@ def test_drops(server):
             c.ok("ins", [{"col": "d", "doc": "x", "ts": 1, "data": "y"}])
             seq = c.ok("dcol", {"col": "d"})["seq"]
             found, more = versions(c, "k", col="d")
-            equal((bare(found)[0], found[0]["seq"], more), ({"ver": 3, "op": "dropped"}, seq, False),
-                  "the newest")
+            equal((bare(found)[0], found[0]["seq"], more),
+                  ({"ver": 3, "op": "dropped"}, seq, False), "the newest")
             equal([v["op"] for v in versions(c, "gone", col="d")[0]], ["removed", "set"],
                   "a key that was gone before")
             c.ok("sval", {"col": "d", "key": "k", "value": "new"})
