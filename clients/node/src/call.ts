@@ -18,6 +18,8 @@ export class Call<T> {
   /** Whether it reached the socket. */
   isSent = false;
   isSettled = false;
+  /** Called with the reply at once; those who await `promise` hear of it later. */
+  onReply: ((value: T) => void) | undefined;
   /** Called when the time limit or the signal settled it. */
   onGone: (() => void) | undefined;
   private timer: unknown;
@@ -46,7 +48,9 @@ export class Call<T> {
   }
 
   resolve(value: T): void {
-    if (this.settle()) this.resolvePromise(value);
+    if (!this.settle()) return;
+    this.onReply?.(value);
+    this.resolvePromise(value);
   }
 
   reject(reason: unknown): void {

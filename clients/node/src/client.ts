@@ -6,6 +6,8 @@ import { callOptions } from "./options.js";
 import type { Commands, ConnEntry, KeysEntry, QryEntry, Scope } from "./protocol.js";
 import type { CallOptions, Limits, ReadOptions, Replied, Request } from "./requester.js";
 import { ValueMethods } from "./values.js";
+import { Watcher } from "./watch.js";
+import type { EventOf, WatchKind, WatchOptions } from "./watch_types.js";
 
 type Timestamp<Ts> = Ts extends "bigint" ? bigint : number;
 
@@ -146,6 +148,17 @@ export class Client<Ts extends "number" | "bigint"> extends ValueMethods<Ts> {
     limits?: Limits<CallOptions>,
   ): Replied<"drrng"> {
     return this.ask("drrng", what, limits, ["fromTs", "toTs"]);
+  }
+
+  /**
+   * What changes from now on, or after `from`, or what there is and what changes: see Watcher. It
+   * watches at once and in the order of the calls; `ready` tells when the server said so.
+   * @throws TypeError for options that make no sense
+   */
+  watch<Kind extends WatchKind>(
+    options: WatchOptions<Kind>,
+  ): Watcher<EventOf<Kind, Timestamp<Ts>>> {
+    return new Watcher(this.core, this.wire, options, this.isExact);
   }
 
   /** Adds an API key, or changes the scope of one. Only with the master key, as the next two. */

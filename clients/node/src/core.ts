@@ -1,6 +1,6 @@
 import { Call, type CallOptions } from "./call.js";
 import { Connection, type ConnectionSettings, type Ready } from "./connection.js";
-import { ConflictError, FluxionError } from "./errors.js";
+import { FluxionError, serverError } from "./errors.js";
 import { parseExact } from "./exact_json.js";
 import type { Platform } from "./platform.js";
 
@@ -29,6 +29,14 @@ export interface CoreSettings extends ConnectionSettings {
 /** The fields of a reply. */
 export type Reply = Record<string, unknown>;
 
+/** Who gets what the server sends unasked about one subscription. */
+export interface Subscriber {
+  /** `length`: of the message, in UTF-16 units. */
+  frame(message: Reply, length: number): void;
+  /** The connection is gone and the subscription with it; called once, after `state` changed. */
+  lost(error: FluxionError): void;
+}
+
 /** Where a request is sent; `payload` is JSON. */
 export interface Wire {
   send(call: Call<Reply>, type: string, payload: string, minSeq?: string | number): void;
@@ -47,6 +55,8 @@ export class Core implements Wire {
   state: State = "idle";
   /** The server's first message on the latest connection. */
   ready: Ready | undefined;
+  /** By the id of the request that made it, on this connection. */
+  readonly subscribers = new Map<string, Subscriber>();
   private lastSeq = 0;
   private connection: Connection | undefined;
   private readonly waiting = new Map<string, Request>();
@@ -59,7 +69,7 @@ export class Core implements Wire {
   private retryTimer: unknown;
 
   constructor(
-    private readonly settings: CoreSettings,
+    readonly settings: CoreSettings,
     readonly platform: Platform,
   ) {}
 
@@ -117,6 +127,7 @@ export class Core implements Wire {
     this.rejectAll(this.inFlight, (type) => closedError(true, type));
     this.rejectAll(this.waiting, (type) => closedError(false, type));
     this.rejectConnects(closedError(false));
+    this.loseSubscribers(closedError(false));
     await connection?.close();
   }
 
@@ -174,6 +185,10 @@ export class Core implements Wire {
       this.settings.log("a message that is not JSON was dropped");
       return;
     }
+    if (message["type"] === "evt") {
+      this.subscribers.get(String(message["sub"]))?.frame(message, text.length);
+      return;
+    }
     const id = String(message["id"]);
     const request = this.inFlight.get(id);
     if (!request) return; // timed out, aborted, or a heartbeat's
@@ -201,6 +216,7 @@ export class Core implements Wire {
       else this.retry();
     } else if (this.attempts >= most) this.giveUp(error);
     else this.retry();
+    this.loseSubscribers(error);
   }
 
   /** Full jitter: many clients of a server that restarts must not come back at the same moment. */
@@ -236,6 +252,12 @@ export class Core implements Wire {
     this.connects.clear();
   }
 
+  private loseSubscribers(error: FluxionError): void {
+    const subscribers = [...this.subscribers.values()];
+    this.subscribers.clear();
+    for (const subscriber of subscribers) subscriber.lost(error);
+  }
+
   private setState(state: State): void {
     if (state === this.state) return;
     this.state = state;
@@ -252,11 +274,4 @@ export function closedError(isSent: boolean, type?: string): FluxionError {
 function isLonger(text: string, bytes: number): boolean {
   if (text.length * 3 <= bytes) return false;
   return text.length > bytes || new TextEncoder().encode(text).length > bytes;
-}
-
-function serverError(reply: Reply, type: string | undefined): FluxionError {
-  const { id: _, error, code, ...data } = reply;
-  const stable = typeof code === "string" ? code : "internal";
-  if (stable === "conflict") return new ConflictError(String(error), data, type);
-  return new FluxionError(stable, String(error), { data, type });
 }

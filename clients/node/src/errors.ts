@@ -83,6 +83,31 @@ export class ConflictError extends FluxionError {
   }
 }
 
+/** What ends a watcher where the server no longer holds the events that it needs. */
+export class GapError extends FluxionError {
+  override readonly name = "GapError";
+
+  constructor(
+    message: string,
+    data: Record<string, unknown>,
+    /** `<log>:<seq>`: resuming from it gives all that is held; undefined where unknown. */
+    readonly oldest: string | undefined,
+  ) {
+    super("compacted", message, { data, type: "sub" });
+  }
+}
+
+/** The error that a reply, or the end of a subscription, tells of. */
+export function serverError(
+  reply: Record<string, unknown>,
+  type: string | undefined,
+): FluxionError {
+  const { id: _id, error, code, ...data } = reply;
+  const stable = typeof code === "string" ? code : "internal";
+  if (stable === "conflict") return new ConflictError(String(error), data, type);
+  return new FluxionError(stable, String(error), { data, type });
+}
+
 /** The same error for another call. */
 export function copyOf(error: FluxionError): FluxionError {
   if (error instanceof TimeoutError) {

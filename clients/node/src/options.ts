@@ -173,7 +173,7 @@ function address(url: string, name: string | undefined): string {
   return parsed.href;
 }
 
-function checkNames(what: string, given: object, names: readonly string[]): void {
+export function checkNames(what: string, given: object, names: readonly string[]): void {
   if (typeof given !== "object" || given === null) {
     throw new TypeError(`${what} must be an object, not ${shown(given)}`);
   }
@@ -187,13 +187,13 @@ function checkTime(name: string, value: unknown): void {
   checkNumber(name, value, 0, "milliseconds, a number");
 }
 
-function checkNumber(name: string, value: unknown, least: number, what = "a number"): void {
+export function checkNumber(name: string, value: unknown, least: number, what = "a number"): void {
   if (typeof value !== "number") {
     throw new TypeError(`${name} must be ${what}, not ${shown(value)}`);
   }
   if (!(value >= least)) throw new TypeError(`${name} must be at least ${least}, not ${value}`);
 }
 
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

@@ -19,7 +19,7 @@ export type Replied<T extends Token> = Promise<Commands[T]["reply"] & { id: stri
 export type Limits<Options> = number | Options | undefined;
 export type { CallOptions, ReadOptions };
 
-/** What turns a method's arguments into a request, and its reply into what the method resolves to. */
+/** Makes a request of a method's arguments, and of its reply what the method resolves to. */
 export class Requester<Ts extends "number" | "bigint"> {
   protected readonly core: Core;
   protected readonly batcher: Batcher | undefined;
