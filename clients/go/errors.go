@@ -1,6 +1,7 @@
 package fluxion
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -44,6 +45,45 @@ func (e *Error) Error() string {
 func (e *Error) Is(target error) bool {
 	code, ok := target.(ErrorCode)
 	return ok && code == e.Code
+}
+
+// ConflictError says that a write did not happen because the key has another version than the
+// caller said. Find it with errors.As; errors.Is(err, ErrConflict) is true of it.
+type ConflictError struct {
+	// Key is the key whose condition does not hold; of WriteValues the first of them.
+	Key string
+	// Version and Value are what the key has now. Where there is no such key Found is false and
+	// Value empty; Version is then that of its removal, or 0 if there never was one.
+	Version int64
+	Found   bool
+	Value   string
+
+	refusal *Error
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("%v; %q has version %d", e.refusal, e.Key, e.Version)
+}
+
+// Unwrap returns the refusal as an *Error.
+func (e *ConflictError) Unwrap() error { return e.refusal }
+
+// The error that a reply says.
+func refused(token string, code ErrorCode, message string, reply []byte) error {
+	refusal := &Error{Code: code, Message: message, Type: token}
+	if code != ErrConflict {
+		return refusal
+	}
+	var said struct {
+		Key   string `json:"key"`
+		Ver   int64  `json:"ver"`
+		Found bool   `json:"found"`
+		Value string `json:"value"`
+	}
+	if err := json.Unmarshal(reply, &said); err != nil {
+		return fmt.Errorf("fluxion: %s: a reply that is not understood: %w", token, err)
+	}
+	return &ConflictError{said.Key, said.Ver, said.Found, said.Value, refusal}
 }
 
 // A call whose context ended. It is the context's error and, where the client was not connected,

@@ -37,7 +37,7 @@ func (c *Client) ask(ctx context.Context, token string, payload any, records int
 		return fmt.Errorf("fluxion: %s: a reply that is not understood: %w", token, err)
 	}
 	if said.Error != nil {
-		return &Error{Code: said.Code, Message: *said.Error, Type: token}
+		return refused(token, said.Code, *said.Error, got.reply)
 	}
 	if said.Seq > 0 {
 		c.reached(got.log, said.Seq)
@@ -141,11 +141,6 @@ func (c *Client) DeleteCollection(ctx context.Context, params DeleteCollectionPa
 	return c.do(ctx, "dcol", params)
 }
 
-// SetValue sets the value of a key.
-func (c *Client) SetValue(ctx context.Context, params SetValueParams) error {
-	return c.do(ctx, "sval", params)
-}
-
 // GetValue returns the value of a key, empty when there is no such key.
 func (c *Client) GetValue(ctx context.Context, params GetValueParams) (string, error) {
 	entry, err := c.GetEntry(ctx, params)
@@ -175,11 +170,6 @@ func (c *Client) GetValues(ctx context.Context, params GetValuesParams) (
 func (c *Client) GetKeys(ctx context.Context, params CollectionParam) ([]string, error) {
 	reply, err := ask[GkeysReply](ctx, c, "gkeys", params)
 	return reply.Keys, err
-}
-
-// DeleteValue removes a key.
-func (c *Client) DeleteValue(ctx context.Context, params DeleteValueParams) error {
-	return c.do(ctx, "rval", params)
 }
 
 // AddAPIKey adds a key, or changes the scope of one. This and the next two need the master key.
