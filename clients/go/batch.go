@@ -26,6 +26,9 @@ func (c *Client) next() (frame []byte, wait time.Duration) {
 		member.state = sent
 	}
 	c.sent[going.id] = going
+	if begins := going.members[0].feed; begins != nil {
+		begins.id, c.feeds[going.id] = going.id, begins
+	}
 	return envelope(going.id, going.members[0].token, joined(going.members)), 0
 }
 

@@ -36,6 +36,7 @@ type Client struct {
 	mu       sync.Mutex
 	queue    []*request
 	sent     map[string]*message // by id
+	feeds    map[string]*feed    // by id: the subscriptions of this connection
 	lastID   uint64
 	link     *link    // nil while there is none
 	upcoming *attempt // the one under way, or the next
@@ -52,6 +53,7 @@ type request struct {
 	token   string
 	payload []byte // JSON
 	records int    // that may be joined with other inserts; 0: goes by itself
+	feed    *feed  // that it subscribes; nil: none
 	since   time.Time
 	state   requestState
 	done    chan outcome // takes one
@@ -88,7 +90,8 @@ func NewClient(url, key string, options ...Option) *Client {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		settings: defaults(url, key), ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1),
-		sent: map[string]*message{}, upcoming: &attempt{done: make(chan struct{})},
+		sent: map[string]*message{}, feeds: map[string]*feed{},
+		upcoming: &attempt{done: make(chan struct{})},
 	}
 	for _, option := range options {
 		option(&c.settings)
@@ -151,17 +154,16 @@ func (c *Client) lastError() error {
 }
 
 // Sends a request and waits for its reply, within ctx and the request timeout.
-func (c *Client) call(ctx context.Context, token string, payload []byte, records int) outcome {
+func (c *Client) call(ctx context.Context, asked *request) outcome {
 	if limit := c.settings.requestTimeout; limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	if ctx.Err() != nil {
-		return outcome{err: &waitError{token: token, cause: ctx.Err()}}
+		return outcome{err: &waitError{token: asked.token, cause: ctx.Err()}}
 	}
-	asked := &request{token: token, payload: payload, records: records, since: time.Now(),
-		done: make(chan outcome, 1)}
+	asked.since, asked.done = time.Now(), make(chan outcome, 1)
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
@@ -319,6 +321,10 @@ func (c *Client) lost(on *link) {
 		delete(c.sent, id)
 		c.finish(waiting, outcome{err: failed})
 	}
+	for id, ended := range c.feeds {
+		delete(c.feeds, id)
+		ended.watch.lose(ended, failed)
+	}
 	// A server that greets and leaves at once is waited for ever longer.
 	if time.Since(on.begun) > c.settings.backoff.longest {
 		c.failures = 0
@@ -353,55 +359,4 @@ func (c *Client) pause(on *link, wait time.Duration) {
 	case <-on.ctx.Done():
 	case <-c.ctx.Done():
 	}
-}
-
-func (c *Client) read(on *link) {
-	for {
-		_, text, err := on.socket.Read(on.ctx)
-		if err != nil {
-			on.lose(err)
-			return
-		}
-		id, err := idOf(text)
-		if err != nil {
-			on.lose(fmt.Errorf("a reply is not understood: %w", err))
-			return
-		}
-		c.receive(id, outcome{reply: text, log: on.log})
-	}
-}
-
-// Hands a reply to who waits for it.
-func (c *Client) receive(id string, got outcome) {
-	c.mu.Lock()
-	answered := c.sent[id]
-	delete(c.sent, id)
-	switch {
-	case answered == nil:
-	case len(answered.members) > 1 && refusedForOne(got.reply):
-		c.split(answered)
-	default:
-		c.finish(answered, got)
-	}
-	c.mu.Unlock()
-	if answered == nil {
-		c.settings.logger.Printf("fluxion: a reply to no request")
-	}
-	c.look()
-}
-
-// Ends the requests of a message. With mu held.
-func (c *Client) finish(ended *message, got outcome) {
-	for _, member := range ended.members {
-		if member.state != over {
-			member.state = over
-			member.done <- got
-		}
-	}
-}
-
-// With mu held.
-func (c *Client) failQueue(err error) {
-	c.finish(&message{members: c.queue}, outcome{err: err})
-	c.queue = nil
 }

@@ -8,28 +8,48 @@ import (
 	"strconv"
 )
 
-// The id of a reply, found without reading all of it where it stands first, as it does.
-func idOf(text []byte) (string, error) {
+// What a message of the server is.
+type head struct {
+	id     string // of the request or, where pushed, of the subscription
+	pushed bool
+}
+
+// The head of a message, found without reading all of it where it stands first, as it does.
+func headOf(text []byte) (found head, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return "", errors.New("not an object")
+		return head{}, errors.New("not an object")
 	}
 	for decoder.More() {
 		name, err := decoder.Token()
 		if err != nil {
-			return "", err
+			return head{}, err
 		}
-		if name == "id" {
-			value, err := decoder.Token()
-			id, _ := value.(string) // null: the server could not read the request's
-			return id, err
+		if name == "id" || name == "type" || name == "sub" {
+			var value any
+			if err := decoder.Decode(&value); err != nil {
+				return head{}, err
+			}
+			text, _ := value.(string) // null: the server could not read the request's
+			switch {
+			case name == "id":
+				return head{id: text}, nil
+			case name == "sub":
+				found.id = text
+			default:
+				found.pushed = text == "evt"
+			}
+			if found.pushed && found.id != "" {
+				return found, nil
+			}
+			continue
 		}
 		var skipped json.RawMessage
 		if err := decoder.Decode(&skipped); err != nil {
-			return "", err
+			return head{}, err
 		}
 	}
-	return "", nil
+	return head{pushed: found.pushed}, nil
 }
 
 // The most that envelope adds to a payload.

@@ -20,6 +20,10 @@ var (
 	ErrConnectionLost = errors.New("fluxion: connection lost, the outcome is unknown")
 	// ErrClosed: the client was closed.
 	ErrClosed = errors.New("fluxion: client is closed")
+	// ErrWatchClosed: the Watcher was closed.
+	ErrWatchClosed = errors.New("fluxion: the watch is closed")
+	// ErrGap: events are missing. What is known of it says the *GapError.
+	ErrGap = errors.New("fluxion: events are missing")
 )
 
 // Error is a refusal by the server, or by the client of what the server would refuse. Find it with
@@ -68,22 +72,48 @@ func (e *ConflictError) Error() string {
 // Unwrap returns the refusal as an *Error.
 func (e *ConflictError) Unwrap() error { return e.refusal }
 
+// GapError says that the server does not have all events after a Watcher's position: its log holds
+// less, or it is another log, or a shorter one. Find it with errors.As; errors.Is(err, ErrGap) is
+// true of it.
+type GapError struct {
+	// Oldest is the position from which a Watch gives all that the server has. Empty: it did not
+	// say; take a snapshot.
+	Oldest Position
+
+	refusal *Error
+}
+
+func (e *GapError) Error() string { return fmt.Sprintf("%v: %v", ErrGap, e.refusal) }
+
+// Unwrap returns the refusal as an *Error.
+func (e *GapError) Unwrap() error { return e.refusal }
+
+// Is makes errors.Is work with ErrGap.
+func (e *GapError) Is(target error) bool { return target == ErrGap }
+
 // The error that a reply says.
 func refused(token string, code ErrorCode, message string, reply []byte) error {
 	refusal := &Error{Code: code, Message: message, Type: token}
-	if code != ErrConflict {
-		return refusal
-	}
 	var said struct {
-		Key   string `json:"key"`
-		Ver   int64  `json:"ver"`
-		Found bool   `json:"found"`
-		Value string `json:"value"`
+		Key    string   `json:"key"`
+		Ver    int64    `json:"ver"`
+		Found  bool     `json:"found"`
+		Value  string   `json:"value"`
+		Oldest Position `json:"oldest"`
 	}
-	if err := json.Unmarshal(reply, &said); err != nil {
-		return fmt.Errorf("fluxion: %s: a reply that is not understood: %w", token, err)
+	conflict, gap := code == ErrConflict, code == ErrCompacted && token == "sub"
+	if conflict || gap {
+		if err := json.Unmarshal(reply, &said); err != nil {
+			return fmt.Errorf("fluxion: %s: a reply that is not understood: %w", token, err)
+		}
 	}
-	return &ConflictError{said.Key, said.Ver, said.Found, said.Value, refusal}
+	switch {
+	case conflict:
+		return &ConflictError{said.Key, said.Ver, said.Found, said.Value, refusal}
+	case gap:
+		return &GapError{said.Oldest, refusal}
+	}
+	return refusal
 }
 
 // A call whose context ended. It is the context's error and, where the client was not connected,

@@ -4,18 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 )
 
 // Sends a request and reads its reply.
 func ask[Reply any](ctx context.Context, c *Client, token string, payload any) (
 	reply Reply, err error) {
-	err = c.ask(ctx, token, payload, 0, &reply)
+	err = c.ask(ctx, &request{token: token}, payload, &reply)
 	return reply, err
 }
 
-func (c *Client) ask(ctx context.Context, token string, payload any, records int,
-	reply any) error {
+func (c *Client) ask(ctx context.Context, asked *request, payload, reply any) error {
+	token := asked.token
 	text, err := encode(payload)
 	if err != nil {
 		return &Error{Code: ErrBadRequest, Message: err.Error(), Type: token}
@@ -24,7 +23,8 @@ func (c *Client) ask(ctx context.Context, token string, payload any, records int
 		return &Error{Code: ErrTooLarge, Type: token, Message: fmt.Sprintf(
 			"the message is longer than %d bytes (WithMaxMessageBytes); send it in parts", most)}
 	}
-	got := c.call(ctx, token, text, records)
+	asked.payload = text
+	got := c.call(ctx, asked)
 	if got.err != nil {
 		return got.err
 	}
@@ -39,7 +39,7 @@ func (c *Client) ask(ctx context.Context, token string, payload any, records int
 	if said.Error != nil {
 		return refused(token, said.Code, *said.Error, got.reply)
 	}
-	if said.Seq > 0 {
+	if said.Seq > 0 && asked.feed == nil { // a write's
 		c.reached(got.log, said.Seq)
 	}
 	if err := json.Unmarshal(got.reply, reply); err != nil {
@@ -57,8 +57,8 @@ func (c *Client) do(ctx context.Context, token string, payload any) error {
 func (c *Client) reached(log string, seq int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if position := Position(log + ":" + strconv.FormatInt(seq, 10)); log != c.log || seq > c.seq {
-		c.log, c.seq, c.position = log, seq, position
+	if log != c.log || seq > c.seq {
+		c.log, c.seq, c.position = log, seq, positionOf(log, seq)
 	}
 }
 
@@ -78,11 +78,11 @@ func (c *Client) InsertMultipleRecords(ctx context.Context, records []Record) er
 		records = []Record{}
 	}
 	var reply InsReply
-	joinable := 0
+	asked := &request{token: "ins"}
 	if c.settings.batchRecords > 0 {
-		joinable = len(records)
+		asked.records = len(records)
 	}
-	return c.ask(ctx, "ins", records, joinable, &reply)
+	return c.ask(ctx, asked, records, &reply)
 }
 
 // InsertSingleDocumentRecord inserts one record.

@@ -29,6 +29,7 @@ type settings struct {
 	batchRecords      int
 	batchDelay        time.Duration
 	maxMessageBytes   int
+	bufferedBytes     int // of a Watcher
 
 	after func(time.Duration) <-chan time.Time // time.After, but for tests
 }
@@ -43,6 +44,7 @@ func defaults(url, key string) settings {
 		heartbeatInterval: 20 * time.Second,
 		heartbeatTimeout:  10 * time.Second,
 		maxMessageBytes:   16 << 20,
+		bufferedBytes:     defaultBufferedBytes,
 		logger:            silent{},
 		after:             time.After,
 	}
