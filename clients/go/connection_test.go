@@ -98,6 +98,26 @@ func TestRequestsOfALostConnectionAreNotSentAgain(t *testing.T) {
 	same(t, "frames", len(f.frames), 0)
 }
 
+func TestAReplyCutAtAnyByteIsALostConnection(t *testing.T) {
+	s := startServer(t)
+	must(t, s.client().SetValue(limited(t),
+		SetValueParams{Col: "c", Key: "k", Value: strings.Repeat("x", 1000)}))
+	through := startProxy(t, s.address())
+	bytes := 0
+	through.cut(func() int { bytes++; return bytes })
+	c := newClient(t, through.url(), WithReconnect(time.Microsecond, time.Microsecond, 0))
+	for lost := 0; lost < 1000; {
+		_, err := c.GetValue(limited(t), GetValueParams{Col: "c", Key: "k"})
+		if err != nil && !errors.Is(err, ErrConnectionLost) ||
+			err != nil && strings.Contains(err.Error(), "understood") {
+			t.Fatal(err)
+		}
+		if err != nil {
+			lost++
+		}
+	}
+}
+
 func TestAMissedPongIsALostConnection(t *testing.T) {
 	through := startProxy(t, startServer(t).address())
 	c := newClient(t, through.url(), WithHeartbeat(50*time.Millisecond, time.Second),
@@ -446,6 +466,12 @@ func (m *memory) Printf(format string, values ...any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.said += fmt.Sprintf(format, values...) + "\n"
+}
+
+func (m *memory) text() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.said
 }
 
 func TestTheLoggerHearsOfConnectionsAndNeverOfKeys(t *testing.T) {

@@ -38,11 +38,15 @@ type link struct {
 type wire struct {
 	net.Conn
 	heard atomic.Int64 // bytes received
+	ended atomic.Bool  // reading has failed
 }
 
 func (w *wire) Read(into []byte) (int, error) {
 	n, err := w.Conn.Read(into)
 	w.heard.Add(int64(n))
+	if err != nil {
+		w.ended.Store(true)
+	}
 	return n, err
 }
 

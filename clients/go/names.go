@@ -25,11 +25,12 @@ type (
 	DeleteRecordsRange = DrrngRequest
 	// DeleteCollectionParams is DcolRequest, with Col: what DeleteCollection takes.
 	DeleteCollectionParams = DcolRequest
-	// SetValueParams is SvalRequest, with Col, Key, Value: what SetValue takes.
+	// SetValueParams is SvalRequest, with Col, Key, Value, Ver, TTL: what SetValue takes. Its options
+	// are another way to say Ver and TTL, and win.
 	SetValueParams = SvalRequest
 	// GetValueParams is GvalRequest, with Col, Key, MinSeq: what GetValue and GetEntry take.
 	GetValueParams = GvalRequest
-	// DeleteValueParams is RvalRequest, with Col, Key: what DeleteValue takes.
+	// DeleteValueParams is RvalRequest, with Col, Key, Ver: what DeleteValue takes.
 	DeleteValueParams = RvalRequest
 	// CollectionParam is GkeysRequest, with Col, MinSeq: what GetKeys takes.
 	CollectionParam = GkeysRequest

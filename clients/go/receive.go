@@ -1,10 +1,18 @@
 package fluxion
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+)
 
 func (c *Client) read(on *link) {
 	for {
 		_, text, err := on.socket.Read(on.ctx)
+		if err == nil && on.wire.ended.Load() && !json.Valid(text) {
+			// The library takes the end of the connection amid a message for the message's.
+			err = io.ErrUnexpectedEOF
+		}
 		if err != nil {
 			on.lose(err)
 			return

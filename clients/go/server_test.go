@@ -194,20 +194,23 @@ func (f frame) reply(t *testing.T, fields string) {
 	must(t, f.from.Write(limited(t), websocket.MessageBinary, []byte(text)))
 }
 
-// A TCP proxy that can fall silent: what comes is taken and goes nowhere.
+// A TCP proxy that can fall silent: what comes is taken and goes nowhere. And one that can cut
+// every connection after some bytes.
 type proxy struct {
 	listener net.Listener
 	target   string
 	arrivals chan struct{}
 	mu       sync.Mutex
 	silent   bool
+	cutAfter func() int // bytes from the server; nil: never
+	cuts     int
 	open     []net.Conn
 }
 
 func startProxy(t *testing.T, target string) *proxy {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	p := &proxy{listener: listener, target: target, arrivals: make(chan struct{}, 100)}
+	p := &proxy{listener: listener, target: target, arrivals: make(chan struct{}, 10000)}
 	go p.accept()
 	t.Cleanup(func() {
 		listener.Close()
@@ -237,17 +240,32 @@ func (p *proxy) accept() {
 		p.mu.Lock()
 		p.open, p.silent = append(p.open, near, far), false
 		silenced := new(bool) // of this connection
+		left := -1
+		if p.cutAfter != nil {
+			left = p.cutAfter()
+		}
 		p.mu.Unlock()
-		go p.forward(near, far, silenced)
-		go p.forward(far, near, silenced)
+		go p.forward(near, far, silenced, -1)
+		go p.forward(far, near, silenced, left)
 	}
 }
 
-func (p *proxy) forward(from, to net.Conn, silenced *bool) {
+// Cuts the connection when no byte is left; -1: never.
+func (p *proxy) forward(from, to net.Conn, silenced *bool, left int) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
+		cut := left >= 0 && n >= left
+		if cut {
+			n = left
+		}
+		if left > 0 {
+			left -= n
+		}
 		p.mu.Lock()
+		if cut {
+			p.cuts++
+		}
 		*silenced = *silenced || p.silent
 		drop := *silenced
 		p.mu.Unlock()
@@ -258,11 +276,26 @@ func (p *proxy) forward(from, to net.Conn, silenced *bool) {
 			return
 		}
 		if !drop {
-			if _, err := to.Write(buffer[:n]); err != nil {
+			if _, err := to.Write(buffer[:n]); err != nil || cut {
+				from.Close()
+				to.Close()
 				return
 			}
 		}
 	}
+}
+
+// Cuts every new connection after so many bytes from the server.
+func (p *proxy) cut(after func() int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cutAfter = after
+}
+
+func (p *proxy) countCuts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cuts
 }
 
 // Silences the connections that are open; new ones work.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests the Go client: format, vet, its tests under the race detector, the example, and a program
+"""Tests the Go client: format, vet, its tests under the race detector, the examples, and a program
 in a module of its own. Ends with `N passed, N failed`.
 
 FLUXION_BIN is the server (default: ./fluxion of the repository), GO the go command. Needs no
@@ -26,6 +26,15 @@ EXAMPLE_PRINTS = """\
 1700000004 {"temperature":23.4}
 1700000003 {"temperature":23.3}
 refused: not_found
+"""
+WATCH_PRINTS = """\
+now:
+oven = 190
+changes:
+oven = 200
+oven = 210
+oven = 220
+oven is gone
 """
 OWN_MODULE = """\
 module program
@@ -96,8 +105,9 @@ class Server:
 
 def example():
     with Server() as url:
-        printed = run(GO, "run", "./example", url, "dev")
-    assert printed == EXAMPLE_PRINTS, printed
+        for program, prints in (("./example", EXAMPLE_PRINTS), ("./example/watch", WATCH_PRINTS)):
+            printed = run(GO, "run", program, url, "dev")
+            assert printed == prints, printed
 
 
 def own_module():

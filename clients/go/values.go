@@ -5,15 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 )
 
 // What a write of one key carries beside its value.
 type condition struct {
-	version     *int64
-	ttl         *time.Duration
-	deleteNulls bool
+	ver, ttl    *int64 // ttl in milliseconds
+	deleteNulls *bool
 }
 
 // SetOption is an option of SetValue and CompareAndSet: WithVersion, WithTTL.
@@ -44,12 +42,12 @@ func WithTTL(ttl time.Duration) TTLOption { return TTLOption(ttl) }
 // WithDeleteNulls lets a null in a patch remove its field (RFC 7386) instead of being stored.
 func WithDeleteNulls() DeleteNullsOption { return DeleteNullsOption{} }
 
-func (o VersionOption) forSet(to *condition)       { to.version = Ptr(int64(o)) }
+func (o VersionOption) forSet(to *condition)       { to.ver = Ptr(int64(o)) }
 func (o VersionOption) forPatch(to *condition)     { o.forSet(to) }
 func (o VersionOption) forDelete(to *condition)    { o.forSet(to) }
-func (o TTLOption) forSet(to *condition)           { to.ttl = Ptr(time.Duration(o)) }
+func (o TTLOption) forSet(to *condition)           { to.ttl = Ptr(milliseconds(time.Duration(o))) }
 func (o TTLOption) forPatch(to *condition)         { o.forSet(to) }
-func (o DeleteNullsOption) forPatch(to *condition) { to.deleteNulls = true }
+func (o DeleteNullsOption) forPatch(to *condition) { to.deleteNulls = Ptr(true) }
 
 // SetValue sets the value of a key, under the condition and with the expiry of the options. Without
 // WithTTL the key does not expire, even if it would have before. For the new version use
@@ -70,11 +68,12 @@ func (c *Client) CompareAndSet(ctx context.Context, col, key, value string, expe
 
 func (c *Client) set(ctx context.Context, params SetValueParams, options []SetOption) (
 	int64, error) {
-	var given condition
+	given := condition{ver: params.Ver, ttl: params.TTL}
 	for _, option := range options {
 		option.forSet(&given)
 	}
-	return c.change(ctx, "sval", params.Key, params, given)
+	params.Ver, params.TTL = given.ver, given.ttl
+	return c.change(ctx, "sval", params.Key, params)
 }
 
 // PatchValue merges JSON into the value of a key, objects field by field, and returns the new
@@ -91,31 +90,24 @@ func (c *Client) PatchValue(ctx context.Context, col, key string, patch any,
 	for _, option := range options {
 		option.forPatch(&given)
 	}
-	return c.change(ctx, "pval", key, struct {
-		Col   string `json:"col"`
-		Key   string `json:"key"`
-		Value string `json:"value"`
-	}{col, key, text}, given)
+	return c.change(ctx, "pval", key, PvalRequest{Col: col, Key: key, Value: text, Ver: given.ver,
+		TTL: given.ttl, DeleteNulls: given.deleteNulls})
 }
 
 // DeleteValue removes a key. That there is none is no error, except with WithVersion.
 func (c *Client) DeleteValue(ctx context.Context, params DeleteValueParams,
 	options ...DeleteOption) error {
-	var given condition
+	given := condition{ver: params.Ver}
 	for _, option := range options {
 		option.forDelete(&given)
 	}
-	_, err := c.change(ctx, "rval", params.Key, params, given)
+	params.Ver = given.ver
+	_, err := c.change(ctx, "rval", params.Key, params)
 	return err
 }
 
 // A write of one key; returns its new version.
-func (c *Client) change(ctx context.Context, token, key string, params any, given condition) (
-	int64, error) {
-	payload, err := given.joinedTo(params)
-	if err != nil {
-		return 0, &Error{Code: ErrBadRequest, Message: err.Error(), Type: token}
-	}
+func (c *Client) change(ctx context.Context, token, key string, payload any) (int64, error) {
 	reply, err := ask[struct {
 		Ver int64 `json:"ver"`
 	}](ctx, c, token, payload)
@@ -124,27 +116,6 @@ func (c *Client) change(ctx context.Context, token, key string, params any, give
 		conflict.Key = key // the server names it only where there are several
 	}
 	return reply.Ver, err
-}
-
-// The parameters as JSON, with the condition as further fields.
-func (given condition) joinedTo(params any) (json.RawMessage, error) {
-	text, err := encode(params)
-	if err != nil {
-		return nil, err
-	}
-	text = text[:len(text)-1]
-	if given.version != nil {
-		text = append(text, `,"ver":`...)
-		text = strconv.AppendInt(text, *given.version, 10)
-	}
-	if given.ttl != nil {
-		text = append(text, `,"ttl":`...)
-		text = strconv.AppendInt(text, milliseconds(*given.ttl), 10)
-	}
-	if given.deleteNulls {
-		text = append(text, `,"delete_nulls":true`...)
-	}
-	return append(text, '}'), nil
 }
 
 // Rounded away from 0, which is for ever.

@@ -41,6 +41,10 @@ func TestConditionalWrites(t *testing.T) {
 	must(t, c.SetValue(ctx, params, WithVersion(1)))
 	same(t, "entry", entry(t, c, "k"), "two true 2")
 
+	params.Ver = Ptr(int64(1)) // the field is the same condition; an option wins
+	conflictOf(t, c.SetValue(ctx, params))
+	conflictOf(t, c.DeleteValue(ctx, DeleteValueParams{Col: "c", Key: "k", Ver: params.Ver}))
+	conflictOf(t, c.SetValue(ctx, SetValueParams{Col: "c", Key: "k", Ver: Ptr(int64(2))}, WithVersion(1)))
 	ver, err := c.CompareAndSet(ctx, "c", "k", "three", 2)
 	must(t, err)
 	same(t, "version", ver, int64(3))

@@ -34,40 +34,29 @@ type Write struct {
 	DeleteNulls bool
 }
 
-type sentWrite struct {
-	Op          WriteOp `json:"op"`
-	Key         string  `json:"key"`
-	Value       *string `json:"value,omitempty"`
-	Ver         *int64  `json:"ver,omitempty"`
-	TTL         *int64  `json:"ttl,omitempty"`
-	DeleteNulls bool    `json:"delete_nulls,omitempty"`
-}
-
 // WriteValues writes several keys of one collection, each at most once, all or none, and returns the
 // version of each afterwards. If a condition does not hold nothing happens, and the error is a
 // *ConflictError that names the key.
 func (c *Client) WriteValues(ctx context.Context, col string, writes []Write) (
 	map[string]int64, error) {
-	payload := struct {
-		Col    string      `json:"col"`
-		Writes []sentWrite `json:"writes"`
-	}{col, make([]sentWrite, len(writes))}
+	payload := MvalRequest{Col: col, Writes: make([]MvalWrite, len(writes))}
 	for i := range writes {
 		payload.Writes[i] = writes[i].sent()
 	}
-	reply, err := ask[struct {
-		Vers map[string]int64 `json:"vers"`
-	}](ctx, c, "mval", payload)
+	reply, err := ask[MvalReply](ctx, c, "mval", payload)
 	return reply.Vers, err
 }
 
-func (w Write) sent() sentWrite {
-	out := sentWrite{Op: w.Op, Key: w.Key, Ver: w.Version, DeleteNulls: w.DeleteNulls}
+func (w Write) sent() MvalWrite {
+	out := MvalWrite{Op: string(w.Op), Key: w.Key, Ver: w.Version}
 	if w.Op == WriteSet || w.Op == WritePatch {
 		out.Value = &w.Value
 	}
 	if w.TTL != nil {
 		out.TTL = Ptr(milliseconds(*w.TTL))
+	}
+	if w.DeleteNulls {
+		out.DeleteNulls = Ptr(true)
 	}
 	return out
 }
@@ -107,10 +96,12 @@ type ValueVersion struct {
 // knows nothing of has none, which is no error.
 func (c *Client) History(ctx context.Context, col, key string, options HistoryOptions) (
 	ValueHistory, error) {
-	return ask[ValueHistory](ctx, c, "hval", struct {
-		Col    string `json:"col"`
-		Key    string `json:"key"`
-		Limit  int    `json:"limit,omitempty"`
-		Before int64  `json:"before,omitempty"`
-	}{col, key, options.Limit, options.Before})
+	asked := HvalRequest{Col: col, Key: key}
+	if options.Limit > 0 {
+		asked.Limit = &options.Limit
+	}
+	if options.Before > 0 {
+		asked.Before = &options.Before
+	}
+	return ask[ValueHistory](ctx, c, "hval", asked)
 }
