@@ -13,7 +13,7 @@
 # The only list of packages. Names are those of Debian 12 and 13. clang-format is pinned to 14,
 # which Debian 13 does not have: there, formatting is reported as not checked.
 BUILD_PACKAGES = g++ make qmake6 qt6-base-dev qt6-websockets-dev libqt6sql6-sqlite \
-    libsimdjson-dev libre2-dev libzstd-dev libxxhash-dev libboost-dev
+    libsimdjson-dev libre2-dev libzstd-dev libxxhash-dev libboost-dev libedit-dev
 TEST_PACKAGES = git doctest-dev strace openssl curl procps python3 python3-websocket node-ws \
     redis-server chromium \
     $(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] && \

@@ -9,6 +9,8 @@
 #include "protocol/describe.h"
 #include "server/server.h"
 #include "server/version.h"
+#include "shell/client.h"
+#include "shell/commands.h"
 
 namespace {
 
@@ -43,6 +45,8 @@ std::optional<std::string> environment(const std::string& variable)
 
 int main(int argc, char** argv)
 {
+    if (argc > 1 && shell::isClientCommand(argv[1]))
+        return shell::runClient(argc, argv);
     std::vector<std::string> arguments(argv + 1, argv + argc);
     std::string command = "serve";
     if (!arguments.empty() && (arguments[0] == "serve" || arguments[0] == "health")) {
@@ -56,7 +60,7 @@ int main(int argc, char** argv)
     const Settings& settings = loaded.value().settings;
     switch (loaded.value().action) {
     case StartAction::Help:
-        std::fputs(helpText().c_str(), stdout);
+        std::fputs((helpText() + shell::commandsHelp()).c_str(), stdout);
         return 0;
     case StartAction::Version:
         std::printf("fluxion %s\n", kVersion);

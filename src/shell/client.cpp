@@ -1,0 +1,149 @@
+#include "shell/client.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <unistd.h>
+
+#include <QCoreApplication>
+
+#include "shell/execute.h"
+#include "shell/insert_lines.h"
+#include "shell/line_input.h"
+
+namespace fluxion::shell {
+
+namespace {
+
+constexpr const char* kDefaultUrl = "ws://127.0.0.1:8080";
+constexpr int64_t kDefaultTimeoutSeconds = 30;
+constexpr int64_t kMaxTimeoutSeconds = 24 * 3600;
+// Of a value from standard input; a server takes 16 MiB by default.
+constexpr size_t kMaxInputBytes = size_t(1) << 29U;
+
+std::string environment(const char* name)
+{
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+void hide(char* text, size_t size)
+{
+    std::memset(text, '*', size);
+}
+
+// Overwrites what --key says, and `api-key=` in a URL.
+void hideKeys(int argc, char** argv)
+{
+    constexpr std::string_view kFlag = "--key";
+    constexpr std::string_view kParameter = "api-key=";
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view text = argv[i];
+        if (text == kFlag && i + 1 < argc) {
+            ++i;
+            hide(argv[i], std::strlen(argv[i]));
+        } else if (text.starts_with("--key=")) {
+            hide(argv[i] + kFlag.size() + 1, text.size() - kFlag.size() - 1);
+        } else if (const size_t at = text.find(kParameter); at != std::string_view::npos) {
+            const size_t begin = at + kParameter.size();
+            hide(argv[i] + begin, std::min(text.find('&', begin), text.size()) - begin);
+        }
+    }
+}
+
+// What holds for all commands of this run.
+struct Run {
+    Endpoint endpoint;
+    std::chrono::milliseconds timeout;
+    Style style;
+};
+
+// Colours as https://no-color.org has it.
+Style chooseStyle(const Invocation& invocation)
+{
+    Style style;
+    const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+    if (invocation.has("json"))
+        style.form = Form::Json;
+    else if (terminal || invocation.command->verb == Verb::Shell)
+        style.form = Form::Human;
+    style.colours = terminal && environment("NO_COLOR").empty() && environment("TERM") != "dumb";
+    return style;
+}
+
+Result<Run> prepare(const Invocation& invocation)
+{
+    std::string url(invocation.option("url").value_or(""));
+    if (const auto argument = invocation.argument("URL")) {
+        if (!url.empty())
+            return {Code::Usage, "the URL is given twice"};
+        url = *argument;
+    }
+    if (url.empty())
+        url = environment("FLUXION_URL");
+    std::string key(invocation.option("key").value_or(""));
+    if (key.empty())
+        key = environment("FLUXION_KEY");
+    const int64_t seconds = invocation.integer("timeout").value_or(kDefaultTimeoutSeconds);
+    if (seconds > kMaxTimeoutSeconds)
+        return {Code::Usage, "--timeout must be at most " + std::to_string(kMaxTimeoutSeconds)};
+    auto endpoint = makeEndpoint(url.empty() ? kDefaultUrl : url, key,
+                                 std::string(invocation.option("ca").value_or("")),
+                                 "fluxion " + std::string(invocation.command->name));
+    if (!endpoint)
+        return endpoint.error();
+    return Run{std::move(endpoint.value()), std::chrono::seconds(seconds), chooseStyle(invocation)};
+}
+
+Outcome runCommand(const Invocation& invocation, Run run)
+{
+    RequestContext context;
+    context.nowMs = nowMs();
+    if (readsInput(invocation)) {
+        auto input = readAll(STDIN_FILENO, kMaxInputBytes);
+        if (!input)
+            return failed({Code::Usage, input.error().text});
+        context.input = std::move(input.value());
+        // The line end of `echo` and of editors is not part of the value.
+        if (context.input.ends_with('\n'))
+            context.input.pop_back();
+    }
+    Connection connection(std::move(run.endpoint), run.timeout, nullptr);
+    if (invocation.command->verb == Verb::Ins && !invocation.argument("DATA"))
+        return insertLines(connection, invocation, run.style);
+    return execute(connection, invocation, context, run.style);
+}
+
+} // namespace
+
+bool isClientCommand(std::string_view word)
+{
+    return findCommand(word, Place::CommandLine) != nullptr;
+}
+
+int runClient(int argc, char** argv)
+{
+    const Command& command = *findCommand(argv[1], Place::CommandLine);
+    std::vector<Word> words;
+    for (int i = 2; i < argc; ++i)
+        words.push_back({argv[i], false});
+    hideKeys(argc, argv);
+    const QCoreApplication application(argc, argv);
+    const auto wrong = [&](const Error& error) {
+        complain("fluxion " + std::string(command.name) + ": " + error.text + "; see fluxion " +
+                 std::string(command.name) + " --help");
+        return static_cast<int>(Outcome::WrongUsage);
+    };
+    const auto invocation = parseWords(command, words, Place::CommandLine);
+    if (!invocation)
+        return wrong(invocation.error());
+    if (invocation.value().has("help"))
+        return static_cast<int>(print(commandHelp(command, Place::CommandLine)) ? Outcome::Done
+                                                                                : outputFailed());
+    auto run = prepare(invocation.value());
+    if (!run)
+        return wrong(run.error());
+    return static_cast<int>(runCommand(invocation.value(), std::move(run.value())));
+}
+
+} // namespace fluxion::shell

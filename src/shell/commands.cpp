@@ -1,0 +1,145 @@
+#include "shell/commands.h"
+
+#include <algorithm>
+#include <array>
+
+namespace fluxion::shell {
+
+namespace {
+
+constexpr OptionType kSwitch = OptionType::Switch;
+constexpr OptionType kText = OptionType::Text;
+constexpr OptionType kInteger = OptionType::Integer;
+
+constexpr ArgumentSpec kKey{"KEY", true, Completion::Key};
+constexpr ArgumentSpec kCollection{"COL", true, Completion::Collection, true};
+
+constexpr OptionSpec kCol{"col", kText, "COL", "The collection; without it: default."};
+constexpr OptionSpec kVer{"ver", kInteger, "N",
+                          "Only if this is the key's version; 0: only if there is no such key.", 0};
+constexpr OptionSpec kTtl{"ttl", kInteger, "MS",
+                          "The key expires after so many milliseconds; 0: it does not.", 0};
+constexpr OptionSpec kLimit{"limit", kInteger, "N", "At most so many.", 1};
+constexpr OptionSpec kWhere{"where", kText, "PATTERN",
+                            "Only what contains this text or matches this /regex/."};
+constexpr OptionSpec kFilter{"filter", kText, "PATTERN",
+                             "Not what contains this text or matches this /regex/."};
+
+constexpr std::array kGetArguments{kKey};
+constexpr std::array kGetOptions{kCol};
+
+constexpr std::array kSetArguments{
+    kKey, ArgumentSpec{"VALUE", false, Completion::None, false, true, true}};
+constexpr std::array kSetOptions{kCol, kVer, kTtl};
+
+constexpr std::array kPatchArguments{
+    kKey, ArgumentSpec{"JSON", false, Completion::None, false, true, true}};
+constexpr std::array kPatchOptions{
+    kCol, kVer, kTtl,
+    OptionSpec{"delete-nulls", kSwitch, "", "A null removes the field instead of being stored."}};
+
+constexpr std::array kDelOptions{kCol, kVer};
+
+constexpr std::array kKeysArguments{ArgumentSpec{"PATTERN", false, Completion::Key, false, false}};
+
+constexpr std::array kHistoryOptions{
+    kCol, kLimit, OptionSpec{"before", kInteger, "N", "Only versions below this one.", 0}};
+
+constexpr std::array kInsArguments{
+    ArgumentSpec{"COL", false, Completion::Collection, true}, ArgumentSpec{"DOC", false},
+    ArgumentSpec{"DATA", false, Completion::None, false, true, true}};
+constexpr std::array kInsOptions{
+    OptionSpec{"ts", kInteger, "N", "The timestamp; without it: now, in milliseconds since 1970."}};
+
+constexpr std::array kQryArguments{kCollection,
+                                   ArgumentSpec{"DOC", false, Completion::None, false, false}};
+constexpr std::array kQryOptions{
+    OptionSpec{"ts", kInteger, "N", "The latest up to this timestamp; without it: of all."},
+    OptionSpec{"from", kInteger, "N", "Only if not older than this timestamp."},
+    OptionSpec{"doc", kText, "PATTERN", "Another way to give DOC, a name or a /regex/."}, kWhere,
+    kFilter};
+
+constexpr std::array kQdocArguments{kCollection, ArgumentSpec{"DOC"}};
+constexpr std::array kQdocOptions{
+    OptionSpec{"from", kInteger, "N", "The first timestamp; without it: the oldest."},
+    OptionSpec{"to", kInteger, "N", "The last timestamp; without it: the newest."},
+    kLimit,
+    OptionSpec{"reverse", kSwitch, "", "The newest first."},
+    kWhere,
+    kFilter};
+
+constexpr std::string_view kStandardInput =
+    "Without VALUE it is read from standard input, to its end, less one line feed.";
+
+constexpr std::array kCommands{
+    Command{Verb::Get, "get", "", Place::Both, kGetArguments, kGetOptions,
+            "Prints the value of a key.", "A key that is not there prints nothing."},
+    Command{Verb::Set, "set", "", Place::Both, kSetArguments, kSetOptions,
+            "Sets the value of a key; in the shell it must be JSON.", kStandardInput},
+    Command{Verb::Patch, "patch", "", Place::Both, kPatchArguments, kPatchOptions,
+            "Merges JSON into the value of a key.",
+            "Objects are merged field by field, all else is replaced. Without JSON it is read from "
+            "standard input, to its end, less one line feed."},
+    Command{Verb::Del, "del", "delete", Place::Both, kGetArguments, kDelOptions, "Removes a key.",
+            ""},
+    Command{Verb::Keys, "keys", "", Place::Both, kKeysArguments, kGetOptions,
+            "Lists the keys: all, this one, or those that match a /regex/.", ""},
+    Command{Verb::History, "history", "", Place::Both, kGetArguments, kHistoryOptions,
+            "Lists the versions of a key that the log still holds, newest first.", ""},
+    Command{Verb::Cols, "cols", "", Place::Both, {}, {}, "Lists the collections.", ""},
+    Command{Verb::Ins, "ins", "", Place::Both, kInsArguments, kInsOptions,
+            "Inserts a record into a document.",
+            "Without DATA, records are read from standard input, one JSON object a line: "
+            "{\"ts\":1,\"doc\":\"d\",\"data\":\"...\",\"col\":\"c\"}. COL, DOC and --ts stand for "
+            "what a line leaves out; data that is not a string is stored as JSON."},
+    Command{Verb::Qry, "qry", "", Place::Both, kQryArguments, kQryOptions,
+            "Prints the latest record of each document.", "DOC is a name or a /regex/."},
+    Command{Verb::Qdoc, "qdoc", "", Place::Both, kQdocArguments, kQdocOptions,
+            "Prints the records of one document.", ""},
+    Command{Verb::Conn, "conn", "", Place::Both, {}, {}, "Lists the open connections.", ""},
+    Command{Verb::Stat, "stat", "", Place::Both, {}, {}, "Prints the server's statistics.", ""},
+    Command{Verb::Snap, "snap", "checkpoint", Place::Both, {}, {}, "Makes a checkpoint now.", ""},
+};
+
+constexpr std::array kCommonOptions{
+    OptionSpec{"url", kText, "URL",
+               "The server. Or FLUXION_URL; without both: ws://127.0.0.1:8080."},
+    OptionSpec{"key", kText, "KEY", "The API key. Safer in FLUXION_KEY than on a command line."},
+    OptionSpec{"ca", kText, "FILE", "Certificates (PEM) to trust as well, for wss."},
+    OptionSpec{"timeout", kInteger, "SECONDS",
+               "Longest wait for the connection and for a reply; without it: 30.", 1},
+    OptionSpec{"json", kSwitch, "", "Prints each reply or event as the server sent it."},
+    OptionSpec{"help", kSwitch, "", "This text."},
+};
+
+} // namespace
+
+std::span<const Command> allCommands()
+{
+    return kCommands;
+}
+
+std::span<const OptionSpec> commonOptions()
+{
+    return kCommonOptions;
+}
+
+const Command* findCommand(std::string_view name, Place place)
+{
+    const auto same = [&](std::string_view known) {
+        const auto equal = [&](char typed, char letter) {
+            const bool upper = place == Place::Shell && typed >= 'A' && typed <= 'Z';
+            return (upper ? static_cast<char>(typed - 'A' + 'a') : typed) == letter;
+        };
+        return !known.empty() &&
+               std::equal(name.begin(), name.end(), known.begin(), known.end(), equal);
+    };
+    for (const Command& command : kCommands) {
+        const bool here = command.place == Place::Both || command.place == place;
+        if (here && (same(command.name) || (place == Place::Shell && same(command.otherName))))
+            return &command;
+    }
+    return nullptr;
+}
+
+} // namespace fluxion::shell
