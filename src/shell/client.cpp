@@ -10,6 +10,7 @@
 #include "shell/execute.h"
 #include "shell/insert_lines.h"
 #include "shell/line_input.h"
+#include "shell/watch.h"
 
 namespace fluxion::shell {
 
@@ -108,8 +109,14 @@ Outcome runCommand(const Invocation& invocation, Run run)
         if (context.input.ends_with('\n'))
             context.input.pop_back();
     }
+    const Verb verb = invocation.command->verb;
+    if (verb == Verb::Watch) {
+        Interrupt interrupt;
+        Connection connection(std::move(run.endpoint), run.timeout, &interrupt);
+        return watch(connection, invocation, context, run.style);
+    }
     Connection connection(std::move(run.endpoint), run.timeout, nullptr);
-    if (invocation.command->verb == Verb::Ins && !invocation.argument("DATA"))
+    if (verb == Verb::Ins && !invocation.argument("DATA"))
         return insertLines(connection, invocation, run.style);
     return execute(connection, invocation, context, run.style);
 }

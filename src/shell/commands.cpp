@@ -45,6 +45,18 @@ constexpr std::array kKeysArguments{ArgumentSpec{"PATTERN", false, Completion::K
 constexpr std::array kHistoryOptions{
     kCol, kLimit, OptionSpec{"before", kInteger, "N", "Only versions below this one.", 0}};
 
+constexpr std::array kWatchArguments{ArgumentSpec{"PATTERN", false, Completion::Key, false, false}};
+constexpr std::array kWatchOptions{
+    OptionSpec{"col", kText, "COL", "The collection; without it: default; with \"\": all."},
+    OptionSpec{"kind", kText, "keys|docs", "What to watch; without it: keys."},
+    OptionSpec{"match", kText, "PATTERN", "Another way to give PATTERN."},
+    kWhere,
+    kFilter,
+    OptionSpec{"from", kText, "POS", "Begin after this position: SEQ, or LOG:SEQ."},
+    OptionSpec{"snapshot", kSwitch, "", "What is there now comes first."},
+    OptionSpec{"previous", kSwitch, "", "Previous values, too (keys)."},
+    OptionSpec{"limit", kInteger, "N", "End after so many events.", 1}};
+
 constexpr std::array kInsArguments{
     ArgumentSpec{"COL", false, Completion::Collection, true}, ArgumentSpec{"DOC", false},
     ArgumentSpec{"DATA", false, Completion::None, false, true, true}};
@@ -86,6 +98,10 @@ constexpr std::array kCommands{
             "Lists the keys: all, this one, or those that match a /regex/.", ""},
     Command{Verb::History, "history", "", Place::Both, kGetArguments, kHistoryOptions,
             "Lists the versions of a key that the log still holds, newest first.", ""},
+    Command{Verb::Watch, "watch", "", Place::Both, kWatchArguments, kWatchOptions,
+            "Prints each change as it happens, until Ctrl-C.",
+            "PATTERN is the name of a key or document, or a /regex/. After a lost connection it "
+            "goes on by itself where it was."},
     Command{Verb::Cols, "cols", "", Place::Both, {}, {}, "Lists the collections.", ""},
     Command{Verb::Ins, "ins", "", Place::Both, kInsArguments, kInsOptions,
             "Inserts a record into a document.",
@@ -140,6 +156,11 @@ const Command* findCommand(std::string_view name, Place place)
             return &command;
     }
     return nullptr;
+}
+
+bool takesRestOfLine(const Command& command)
+{
+    return !command.arguments.empty() && command.arguments.back().restOfLine;
 }
 
 } // namespace fluxion::shell

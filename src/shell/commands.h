@@ -77,6 +77,9 @@ std::span<const OptionSpec> commonOptions();
 // the shell case does not matter.
 const Command* findCommand(std::string_view name, Place place);
 
+// Whether in the shell its last argument is the rest of the line: then it has no options there.
+bool takesRestOfLine(const Command& command);
+
 // "set KEY [VALUE]"; in the shell upper-case and without what the shell knows.
 std::string usage(const Command& command, Place place);
 

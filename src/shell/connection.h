@@ -37,6 +37,7 @@ class Connection : public QObject {
     Status open();
     bool isOpen() const { return m_ready; }
     const Endpoint& endpoint() const { return m_endpoint; }
+    std::chrono::milliseconds timeout() const { return m_timeout; }
     // Of `ready`: the id of the server's history; empty if it has none.
     const std::string& log() const { return m_log; }
     bool interrupted() const { return m_interrupt && m_interrupt->raised(); }

@@ -96,12 +96,13 @@ std::string commandsHelp()
 std::string commandHelp(const Command& command, Place place)
 {
     const bool inShell = place == Place::Shell;
+    const bool takesOptions = !inShell || !(command.options.empty() || takesRestOfLine(command));
     std::string out = inShell ? "" : "fluxion ";
-    out.append(usage(command, place)).append(" [OPTION...]\n\n");
+    out.append(usage(command, place)).append(takesOptions ? " [OPTION...]\n\n" : "\n\n");
     appendWrapped(out, command.help, 0);
     if (!command.more.empty() && !inShell)
         appendWrapped(out, command.more, 0);
-    if (!command.options.empty()) {
+    if (takesOptions && !command.options.empty()) {
         out += "\nOptions:\n";
         appendOptions(out, command.options);
     }

@@ -220,7 +220,7 @@ Result<ShellLine> splitLine(std::string_view line)
         if (!word)
             return word.error();
         // Beside the rest of the line there are no options.
-        word.value().literal |= out.command->arguments.back().restOfLine;
+        word.value().literal |= takesRestOfLine(*out.command);
         out.words.push_back(std::move(word.value()));
     }
     while (!rest.empty()) {

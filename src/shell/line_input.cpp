@@ -44,9 +44,10 @@ bool waitReadable(int descriptor, Connection& connection)
         notifier.setEnabled(false);
         Q_EMIT connection.changed();
     });
+    // Ctrl-C comes first: what was typed behind it belongs to the next line.
     while (!connection.interrupted()) {
         if (connection.wait(Connection::kForever, [&] { return readable; }))
-            return true;
+            return !connection.interrupted();
     }
     return false;
 }

@@ -66,12 +66,23 @@ TEST_CASE("from an invocation to a message")
         {{"conn"}, "conn", ""},
         {{"stat"}, "stat", ""},
         {{"snap"}, "snap", ""},
+        {{"watch"}, "sub", R"({"kind":"keys","col":"default"})"},
+        {{"watch", "/a/", "--col", "", "--kind", "docs", "--where", "w"},
+         "sub",
+         R"({"kind":"docs","match":"/a/","where":"w"})"},
+        {{"watch", "--match", "a", "--from", "L:5", "--previous"},
+         "sub",
+         R"({"kind":"keys","col":"default","match":"a","from":"L:5",)"
+         R"("fields":["value","previous","expires"]})"},
+        {{"watch", "--snapshot"}, "sub", R"({"kind":"keys","col":"default","snapshot":true})"},
     };
     for (const auto& [words, type, data] : cases) {
         const Request request = makeRequest(invoke(words), {"default", "from input", 77});
         CHECK(request.type == type);
         CHECK(request.data == data);
     }
+    CHECK(makeWatchRequest(invoke({"watch", "--snapshot"}), {}, "L:9").data ==
+          R"({"kind":"keys","col":"default","from":"L:9"})");
     CHECK(encodeMessage("1", {"cols", ""}) == R"({"id":"1","type":"cols"})");
     CHECK(encodeMessage("1", {"gval", "{}"}) == R"({"id":"1","type":"gval","data":{}})");
 }
