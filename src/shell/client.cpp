@@ -10,6 +10,7 @@
 #include "shell/execute.h"
 #include "shell/insert_lines.h"
 #include "shell/line_input.h"
+#include "shell/shell.h"
 #include "shell/watch.h"
 
 namespace fluxion::shell {
@@ -110,10 +111,11 @@ Outcome runCommand(const Invocation& invocation, Run run)
             context.input.pop_back();
     }
     const Verb verb = invocation.command->verb;
-    if (verb == Verb::Watch) {
+    if (verb == Verb::Shell || verb == Verb::Watch) {
         Interrupt interrupt;
         Connection connection(std::move(run.endpoint), run.timeout, &interrupt);
-        return watch(connection, invocation, context, run.style);
+        return verb == Verb::Watch ? watch(connection, invocation, context, run.style)
+                                   : runShell(connection, interrupt, run.style);
     }
     Connection connection(std::move(run.endpoint), run.timeout, nullptr);
     if (verb == Verb::Ins && !invocation.argument("DATA"))

@@ -80,10 +80,23 @@ constexpr std::array kQdocOptions{
     kWhere,
     kFilter};
 
+constexpr std::array kShellArguments{ArgumentSpec{"URL", false}};
+constexpr std::array kUseArguments{ArgumentSpec{"COL", true, Completion::Collection}};
+constexpr std::array kHelpArguments{
+    ArgumentSpec{"COMMAND", false, Completion::Command, false, false}};
+
 constexpr std::string_view kStandardInput =
     "Without VALUE it is read from standard input, to its end, less one line feed.";
 
 constexpr std::array kCommands{
+    Command{Verb::Shell,
+            "shell",
+            "",
+            Place::CommandLine,
+            kShellArguments,
+            {},
+            "Opens the interactive shell; HELP in it lists its commands.",
+            "Lines from a pipe or a file work, too; then the exit code is 1 if one failed."},
     Command{Verb::Get, "get", "", Place::Both, kGetArguments, kGetOptions,
             "Prints the value of a key.", "A key that is not there prints nothing."},
     Command{Verb::Set, "set", "", Place::Both, kSetArguments, kSetOptions,
@@ -115,6 +128,23 @@ constexpr std::array kCommands{
     Command{Verb::Conn, "conn", "", Place::Both, {}, {}, "Lists the open connections.", ""},
     Command{Verb::Stat, "stat", "", Place::Both, {}, {}, "Prints the server's statistics.", ""},
     Command{Verb::Snap, "snap", "checkpoint", Place::Both, {}, {}, "Makes a checkpoint now.", ""},
+    Command{Verb::Use,
+            "use",
+            "",
+            Place::Shell,
+            kUseArguments,
+            {},
+            "Changes the collection that the commands work on.",
+            ""},
+    Command{Verb::Help,
+            "help",
+            "",
+            Place::Shell,
+            kHelpArguments,
+            {},
+            "Lists the commands, or explains one.",
+            ""},
+    Command{Verb::Exit, "exit", "quit", Place::Shell, {}, {}, "Leaves; so does Ctrl-D.", ""},
 };
 
 constexpr std::array kCommonOptions{

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 from client import Client
 from fluxion_server import SECRET, FluxionServer
@@ -77,11 +78,52 @@ def test_values(fluxion):
     with suite.case("a key that looks like an option, behind --"):
         fluxion.prints("1\n", "set", "--col", "c2", "--", "--help", "-1")
         fluxion.prints("-1\n", "get", "--col", "c2", "--", "--help")
-    with suite.case("del"):
-        code, out, err = fluxion("del", "empty")
-        equal((code, err), (0, ""))
-        assert re.fullmatch(r"\d+\n", out), out
+    with suite.case("del prints the version, too"):
+        fluxion.prints("2\n", "del", "empty")
         fluxion.prints("", "get", "empty")
+
+
+def test_documents(fluxion):
+    """Versions, merges, expiry, history."""
+    with suite.case("patch merges, from an argument and from standard input"):
+        fluxion.prints("1\n", "set", "doc", '{"a":{"b":1},"n":12345678901234567890}')
+        fluxion.prints("2\n", "patch", "doc", '{"a":{"c":null}}')
+        fluxion.prints("3\n", "patch", "doc", stdin='{"d":[]}\n')
+        out = fluxion("get", "doc")[1]
+        equal(json.loads(out), {"a": {"b": 1, "c": None}, "n": 12345678901234567890, "d": []})
+        fluxion.prints("4\n", "patch", "doc", "--delete-nulls", '{"a":null,"d":null}')
+        fluxion.prints('{"n":12345678901234567890}\n', "get", "doc")
+        fluxion.fails(1, ["error: bad_request: "], "patch", "doc", "{oops")
+    with suite.case("--ver: only if it is the version; a conflict is exit code 1"):
+        fluxion.prints("1\n", "set", "cas", "one", "--ver", "0")
+        fluxion.fails(1, ["error: conflict: "], "set", "cas", "two", "--ver", "0")
+        fluxion.prints("2\n", "set", "cas", "two", "--ver", "1")
+        fluxion.fails(1, ["error: conflict: "], "del", "cas", "--ver", "1")
+        out = fluxion.fails(1, ["error: conflict: "], "patch", "cas", "{}", "--ver", "7", "--json")
+        equal({k: json.loads(out)[k] for k in ("ver", "found", "value")},
+              {"ver": 2, "found": True, "value": "two"})
+        fluxion.prints("3\n", "del", "cas", "--ver", "2")
+    with suite.case("--ttl: the key expires"):
+        fluxion.prints("1\n", "set", "brief", "v", "--ttl", "1")
+        until(lambda: fluxion("get", "brief")[1] == "", "it does not expire")
+        fluxion.prints("1\n", "set", "later", "v", "--ttl", "3600000")
+        assert "expires" in run_in_terminal(["get", "later"], fluxion.server)
+    with suite.case("history, newest first"):
+        code, out, err = fluxion("history", "cas")
+        equal((code, err), (0, ""))
+        rows = [line.split("\t") for line in out.splitlines()]
+        equal([(row[0], row[1], row[3]) for row in rows],
+              [("3", "removed", ""), ("2", "set", "two"), ("1", "set", "one")])
+        out = fluxion("history", "cas", "--before", "3", "--limit", "1")[1]
+        equal(out.split("\t")[0], "2")
+        fluxion.prints("", "history", "nobody")
+
+
+def until(condition, text, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, text
+        time.sleep(0.01)
 
 
 def test_records(fluxion):
@@ -285,7 +327,8 @@ def test_tls():
 try:
     with FluxionServer(data=False) as shared:
         commands = Commands(shared)
-        for test in (test_values, test_records, test_json, test_failures, test_where_and_how):
+        for test in (test_values, test_documents, test_records, test_json, test_failures,
+                     test_where_and_how):
             with suite.case(f"{test.__name__} runs to its end"):
                 test(commands)
     with suite.case("test_tls runs to its end"):

@@ -96,6 +96,7 @@ TEST_CASE("commands are found: exactly on a command line, in any case in the she
     CHECK(verb("DELETE", Place::Shell) == "del");
     CHECK(verb("Del", Place::Shell) == "del");
     CHECK(verb("CHECKPOINT", Place::Shell) == "snap");
+    CHECK(verb("quit", Place::Shell) == "exit");
     CHECK(verb("", Place::Shell) == "none");
 }
 

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""`fluxion shell`: lines from a pipe, and a session on a terminal."""
+
+import os
+import re
+import shutil
+import signal
+import stat
+import tempfile
+import time
+
+from client import Client
+from fake_server import FakeServer
+from fluxion_server import SECRET, FluxionServer
+from harness import Suite, equal
+from terminal import Terminal, run_client
+
+suite = Suite()
+
+FOLDER = tempfile.mkdtemp(prefix="fluxion-shell-")
+STATE = os.path.join(FOLDER, "state")
+HISTORY = os.path.join(STATE, "fluxion", "history")
+PLAIN = {"NO_COLOR": "1", "XDG_STATE_HOME": STATE}
+
+
+def piped(server, *lines, arguments=(), **more):
+    return run_client(["shell", *arguments], server, stdin="\n".join(lines) + "\n", **more)
+
+
+def test_pipe(server):
+    with suite.case("from a pipe: no prompt, the commands as typed, in any case"):
+        equal(piped(server, 'SET a "hello"', "GET a", "get A", "", 'set obj {"b": [1, 2]}',
+                    "Get obj", "DELETE a", "GET a"),
+              (0, 'OK  (version 1)\n"hello"  (version 1)\n(none)\nOK  (version 1)\n'
+                  '{"b": [1, 2]}  (version 1)\nOK  (version 2)\n(none)\n', ""))
+    with suite.case("USE changes the collection; --col counts for one line"):
+        equal(piped(server, "USE other", "SET x 1", "KEYS", "GET x --col default", "COLS"),
+              (0, "OK  (version 1)\nx\n(none)\ndefault\nother\n", ""))
+    with suite.case("INS, QRY, QDOC"):
+        code, out, err = piped(server, "USE recs", 'INS d {"t": 1}', "QRY", "QDOC d", "QRY nope")
+        equal((code, err), (0, ""))
+        assert re.fullmatch(r'OK  \(seq \d+\)\nd  \d{13}  {"t": 1}\n\d{13}  {"t": 1}\n', out), out
+    with suite.case("names with spaces, in quotes"):
+        equal(piped(server, 'SET "a key" 5', 'GET "a key"', 'del "a key"')[1],
+              "OK  (version 1)\n5  (version 1)\nOK  (version 2)\n")
+    for line, words in (("SET bad hello", ["not valid JSON", '"hello"']),
+                        ('SET bad {"a":}', ["not valid JSON"]),
+                        ("INS d hello", ["not valid JSON"]),
+                        ("SET bad", ["VALUE is missing", "SET KEY VALUE"]),
+                        ("NOPE", ["no command NOPE", "HELP"]),
+                        ("KEYS /(/", ["bad_regex"]),
+                        ('GET "a', ["in quotes"]),
+                        ("COLS x", ["unexpected argument"]),
+                        ('USE ""', ["not empty"])):
+        with suite.case(f"a line that fails: {line}: exit code 1, and the next ones go on"):
+            code, out, err = piped(server, line, "GET bad")
+            equal((code, out, len(err.splitlines())), (1, "(none)\n", 1), err)
+            assert err.startswith("error: "), err
+            for word in words:
+                assert word in err, err
+    with suite.case("EXIT and QUIT end it, and so does the end without a line feed"):
+        equal(piped(server, "exit", "NOPE"), (0, "", ""))
+        equal(piped(server, "Quit", "NOPE"), (0, "", ""))
+        equal(run_client(["shell"], server, stdin="SET last 1\nGET last"),
+              (0, "OK  (version 1)\n1  (version 1)\n", ""))
+    with suite.case("HELP, of all and of one"):
+        out = piped(server, "help")[1]
+        for word in ("SET KEY VALUE", "DELETE", "CHECKPOINT", "USE COL", "QUIT", "WATCH [PATTERN]"):
+            assert word in out, out
+        out = piped(server, "HELP qdoc")[1]
+        assert out.startswith("QDOC DOC [OPTION...]\n") and "--reverse" in out, out
+        assert "--" not in piped(server, "HELP set")[1]
+    with suite.case("--json: each reply as it came"):
+        out = piped(server, "SET j 1", "GET j", arguments=["--json"])[1].splitlines()
+        equal(out[1], '{"id":"2","value":"1","found":true,"ver":1}')
+    with suite.case("the URL as argument; nobody there: exit code 3; a wrong key: 3"):
+        url = f"ws://127.0.0.1:{server.port}"
+        elsewhere = {"FLUXION_URL": "ws://127.0.0.1:1"}
+        equal(piped(server, "GET j", arguments=[url], environment=elsewhere)[0], 0)
+        equal(piped(server, "GET j", environment=elsewhere)[0], 3)
+        equal(piped(server, "GET j", arguments=[url, "--url", url])[0], 2)
+        code, _, err = piped(server, "GET j", key="wrong")
+        equal(code, 3)
+        assert "does not accept the key" in err, err
+    with suite.case("a line of 20 MiB: the server closes; the next line works again"):
+        code, out, err = piped(server, f'SET large "{"x" * (20 << 20)}"', "GET j")
+        equal((code, out), (1, "1  (version 1)\n"), err)
+
+
+class Session(Terminal):
+    """The shell on a terminal, at its first prompt."""
+
+    def __init__(self, server, environment=None, **more):
+        super().__init__(["shell"], server, {**PLAIN, **(environment or {})}, **more)
+        self.wait_for(r"HELP lists the commands\.\r\n")
+        self.wait_for("default> ")
+
+    def does(self, line, pattern):
+        """Types a line; this comes out, then a prompt."""
+        self.send(line + "\r")
+        found = self.wait_for(r"\r\n" + pattern)
+        self.wait_for(r"\r\n[^\r\n]*> ")
+        return found
+
+
+def test_terminal(server):
+    with Session(server) as shell:
+        with suite.case("on a terminal: SET, GET as typed, in any case, with the version"):
+            shell.does('SET greeting "hello"', r"OK  \(version 1\)")
+            shell.does("get greeting", r'"hello"  \(version 1\)')
+            shell.does("GET nobody", r"\(none\)")
+            shell.does("DELETE greeting", r"OK  \(version 2\)")
+            shell.does('SET ü "größe €"', r"OK")
+            shell.does("GET ü", '"größe €"')
+        with suite.case("on a terminal: USE changes the prompt"):
+            shell.send("USE sensors\r")
+            shell.wait_for("\nsensors> ")
+            shell.send("use default\r")
+            shell.wait_for("\ndefault> ")
+        with suite.case("on a terminal: invalid JSON is refused, and nothing is stored"):
+            shell.does("SET wrong hello", "error: not valid JSON")
+            shell.does("GET wrong", r"\(none\)")
+        with suite.case("on a terminal: Tab completes commands, collections, keys, options"):
+            shell.does('SET user:1 "one"', "OK")
+            shell.does('SET user:22 "two"', "OK")
+            shell.does('SET "with space" "three"', "OK")
+            shell.does("COL\t", "default")
+            shell.does("ge\tuser:2\t", '"two"')
+            shell.does('GET "wi\t', '"three"')
+            shell.send("GET us\t\t")
+            shell.wait_for(r"\r\nuser:1\r\nuser:22\r\n")
+            shell.does("1", '"one"')
+            shell.does('INS tab {"t":5}', "OK")
+            shell.does("QDOC tab --rev\t", r'\d+  {"t":5}')
+            shell.send("USE def\t\r")
+            shell.wait_for(r"\ndefault> ")
+            shell.does("BOGUS\t", "error: there is no command BOGUS")
+        with suite.case("on a terminal: the arrow up brings back the last line"):
+            shell.does('SET up "down"', "OK")
+            shell.does("GET up", '"down"')
+            shell.does("\x1b[A\x1b[A\x05\x7fx\x22", "OK")
+            shell.does("GET up", '"downx"')
+        with suite.case("on a terminal: Ctrl-C cancels the line, Ctrl-D leaves"):
+            shell.send("DELETE up")
+            shell.wait_for("DELETE up")
+            shell.send("\x03")
+            shell.wait_for(r"\r\ndefault> ")
+            shell.does("GET up", '"downx"')
+            shell.send("\x04")
+            equal(shell.wait_for_end(), 0, "exit code")
+    with suite.case("the history: a file of its owner alone; another session has it"):
+        equal(stat.S_IMODE(os.stat(HISTORY).st_mode), 0o600, "mode")
+        equal(stat.S_IMODE(os.stat(os.path.dirname(HISTORY)).st_mode), 0o700, "mode of the folder")
+        with open(HISTORY, encoding="utf-8") as file:
+            text = file.read()
+        assert "GET\\040up" in text and SECRET not in text, text
+        with Session(server) as shell:
+            shell.does("\x1b[A", '"downx"')
+            shell.send("exit\r")
+            equal(shell.wait_for_end(), 0, "exit code")
+    with suite.case("without XDG_STATE_HOME: below ~/.local/state; without a home: none"):
+        for environment in ({"XDG_STATE_HOME": "", "HOME": FOLDER},
+                            {"XDG_STATE_HOME": "", "HOME": ""}):
+            with Session(server, environment) as shell:
+                shell.does("GET up", '"downx"')
+                shell.send("quit\r")
+                equal(shell.wait_for_end(), 0, "exit code")
+        assert os.path.exists(os.path.join(FOLDER, ".local/state/fluxion/history"))
+    with suite.case("on a terminal: colours, and none with NO_COLOR"):
+        with Session(server, {"NO_COLOR": ""}) as shell:
+            shell.does("GET up", "\x1b\\[32m\"downx\"\x1b\\[0m")
+    with suite.case("what is stored cannot steer the terminal"):
+        with Client(server) as client:
+            client.ok("sval", {"col": "default", "key": "esc", "value": "\x1b]0;title\x07"})
+        with Session(server) as shell:
+            shell.does("GET esc", r"\\x1b\]0;title\\x07")
+    with suite.case("an answer for Tab that is too large is let go"):
+        with Client(server) as client:
+            client.pipeline([("sval", {"col": "wide", "key": f"{n:04}" + "k" * 1000, "value": "v"})
+                             for n in range(4500)])
+        with Session(server) as shell:
+            shell.send("USE wide\rGET 0000\t")
+            shell.wait_for("\x07")
+            shell.does("", r"\(none\)")
+    with suite.case("an answer for Tab that does not come is let go"), Session(server) as shell:
+        os.kill(server.process.pid, signal.SIGSTOP)
+        try:
+            shell.send("GET up\t")
+            shell.wait_for("\x07", 10)
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        shell.does("", '"downx"')
+
+
+def test_lost():
+    settings = {"ping-interval": "200ms", "pong-timeout": "500ms"}
+    with FluxionServer(settings=settings) as server, Session(server) as shell:
+        with suite.case("while nobody types, the server's pings are answered"):
+            shell.does("SET k 1", "OK")
+            time.sleep(1.5)  # more than an interval and a timeout
+            with Client(server) as client:
+                mine = [c for c in client.ok("conn")["connections"] if c["name"] == "fluxion shell"]
+            equal(len(mine), 1, "connections")
+            assert mine[0]["since"] > 1400, mine
+        with suite.case("the server is gone: an error; it is back: the next line works"):
+            port = server.port
+            server.kill()
+            shell.does("GET k", "error: io_error: no connection")
+            server.settings["port"] = port
+            server.start()
+            shell.does("GET k", r"1  \(version 1\)")
+
+
+def test_watch():
+    with FakeServer() as server:
+        with Terminal(["shell"], server, PLAIN) as shell:
+            connection = server.accept()
+            shell.wait_for("default> ")
+            with suite.case("WATCH until Ctrl-C, then the next command"):
+                shell.send("WATCH /k/ --kind docs\r")
+                id, payload = connection.expect("sub")
+                equal(payload, {"kind": "docs", "col": "default", "match": "/k/"}, "payload")
+                connection.send({"id": id, "seq": 3, "log": "L"})
+                shell.wait_for("watching; Ctrl-C ends it")
+                connection.send({"type": "evt", "sub": id, "seq": 4, "events": [
+                    {"seq": 4, "i": 0, "op": "inserted", "col": "default", "doc": "k", "ts": 9,
+                     "data": "x"}]})
+                shell.wait_for(r"4  inserted  default/k  9  x\r\n")
+                shell.send("\x03")
+                shell.wait_for("default> ")
+                shell.send("GET k\r")
+                connection = server.accept()
+                id, _ = connection.expect("gval")
+                connection.send({"id": id, "value": "1", "found": True, "ver": 2})
+                shell.wait_for(r"1  \(version 2\)")
+            with suite.case("Ctrl-C ends the wait for a reply"):
+                shell.send("CHECKPOINT\r")
+                connection.expect("snap")
+                shell.send("\x03")
+                shell.wait_for("timeout: cancelled: whether it was done is not known")
+                shell.wait_for("default> ")
+            with suite.case("a late reply is none to the next request"):
+                shell.send("GET k\r")
+                id, _ = connection.expect("gval")
+                connection.send({"id": str(int(id) - 1), "seq": 1, "bytes": 2})
+                connection.send({"id": id, "value": "5", "found": True, "ver": 3})
+                shell.wait_for(r"5  \(version 3\)")
+
+
+try:
+    with FluxionServer(data=False) as shared:
+        for test in (test_pipe, test_terminal):
+            with suite.case(f"{test.__name__} runs to its end"):
+                test(shared)
+    for test in (test_lost, test_watch):
+        with suite.case(f"{test.__name__} runs to its end"):
+            test()
+finally:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+suite.end()
