@@ -30,6 +30,7 @@ struct Settings {
     Durability durability = Durability::Always;
     int64_t durabilityIntervalMs = 0;
 
+    bool salvage = false;
     int64_t segmentBytes = 0;
     int64_t logRetainBytes = 0; // 0: what recovery needs
     int64_t logRetainHours = 0; // 0: no limit by age

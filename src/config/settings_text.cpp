@@ -42,7 +42,10 @@ std::string helpText()
 {
     std::string out =
         "fluxion [serve] [flags]   starts the server\n"
-        "fluxion health [flags]    exit code 0 when the server with these settings is ready\n\n"
+        "fluxion health [flags]    exit code 0 when the server with these settings is ready\n"
+        "fluxion verify DIR        reads a data folder that no server uses, changes nothing: exit\n"
+        "                          code 0 when it is whole, 1 when not, 2 when it cannot be "
+        "read\n\n"
         "Every setting can be given as a flag (--name value or --name=value), as an environment\n"
         "variable (FLUXION_NAME) or in the file named by --config (name = value); a flag wins "
         "over\n"

@@ -246,6 +246,11 @@ Result<uint64_t> writeCheckpoint(Directory& directory, const CheckpointInfo& inf
     return bytes;
 }
 
+bool isCheckpointName(const std::string& name)
+{
+    return name.starts_with(kPrefix);
+}
+
 Result<std::vector<std::string>> listCheckpoints(Directory& directory)
 {
     auto names = directory.list();
@@ -253,7 +258,7 @@ Result<std::vector<std::string>> listCheckpoints(Directory& directory)
         return names.error();
     std::vector<std::string> found;
     for (const std::string& name : names.value()) {
-        if (name.starts_with(kPrefix))
+        if (isCheckpointName(name))
             found.push_back(name);
     }
     std::sort(found.rbegin(), found.rend());

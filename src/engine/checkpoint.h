@@ -34,6 +34,8 @@ Result<uint64_t> writeCheckpoint(
 // The file's name, of this history and seq.
 std::string checkpointName(const CheckpointInfo& info);
 
+bool isCheckpointName(const std::string& name);
+
 // Checkpoint files, newest first.
 Result<std::vector<std::string>> listCheckpoints(Directory& directory);
 

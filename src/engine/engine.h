@@ -28,6 +28,7 @@ namespace fluxion {
 
 struct EngineOptions {
     FileLogOptions log;
+    bool salvage = false;  // go on with what is whole of a damaged folder
     DecisionLimits limits; // maxPayloadBytes is set by the engine
     uint64_t pauseQueueBytes = 64 * 1024 * 1024;
     uint64_t maxQueueBytes = 256 * 1024 * 1024;
@@ -125,6 +126,8 @@ class Engine : public LiveSource {
     struct Undecided; // a proposal and what was decided of it
 
     Status recover();
+    Status recoverWhole();
+    Status checkIdentity();
     Status recoverViews(uint64_t& checkpointSeq);
     Status applyBatch(const BatchView& batch, EventBatch* events = nullptr);
     Status tellEntry(uint64_t seq, const Entry& entry, EventBatch& events) const;

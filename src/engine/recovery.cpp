@@ -1,23 +1,32 @@
 // What the engine does before it runs: secret, newest checkpoint, the log behind it.
 
-#include <cstring>
-
-#include "base/bytes.h"
-#include "base/crc32c.h"
-#include "base/random.h"
 #include "engine/engine.h"
+#include "engine/installation.h"
+#include "engine/salvage.h"
 
 namespace fluxion {
 
-namespace {
-
-const std::string kInstallationName = "installation";
-constexpr size_t kSecretBytes = 32;
-
-} // namespace
-
 Status Engine::recover()
 {
+    if (Status status = finishSalvage(*m_directory, m_sink); !status)
+        return status;
+    Status status = recoverWhole();
+    if (status || status.error().code != Code::Damaged || !m_options.salvage)
+        return status;
+    m_fileLog = nullptr;
+    m_log.reset();
+    m_store = std::make_unique<Store>();
+    m_passedOver.clear();
+    if (Status salvaged = salvageFolder(*m_directory, status.error(), m_clock.wallUs(), m_sink);
+        !salvaged)
+        return salvaged;
+    return recoverWhole();
+}
+
+Status Engine::recoverWhole()
+{
+    if (Status status = checkIdentity(); !status)
+        return status;
     auto log = FileLog::open(*m_directory, m_options.log, m_clock, m_sink);
     if (!log)
         return log.status();
@@ -39,6 +48,19 @@ Status Engine::recover()
             return status;
     }
     return m_fileLog->start();
+}
+
+// Without it a folder is new; the log itself sees only segments.
+Status Engine::checkIdentity()
+{
+    const auto there = m_directory->exists(kIdentityName);
+    if (!there || there.value())
+        return there.status();
+    const auto names = listCheckpoints(*m_directory);
+    if (!names || names.value().empty())
+        return names.status();
+    return {Code::Damaged, m_directory->path() + "/" + kIdentityName +
+                               ": damaged at offset 0: missing, though there are checkpoints"};
 }
 
 // A checkpoint that fails its checks falls back to the one before, with a line; the log reaches
@@ -90,42 +112,22 @@ Status Engine::nameNewHistory()
 
 Status Engine::loadInstallationSecret()
 {
-    m_installationSecret.resize(kSecretBytes);
     if (!m_directory) {
-        randomBytes(m_installationSecret.data(), kSecretBytes);
+        m_installationSecret = newInstallationSecret();
         return {};
     }
-    auto there = m_directory->exists(kInstallationName);
-    if (!there)
-        return there.status();
-    if (!there.value()) {
-        if (m_store->apiKeys().count() > 0)
-            return {Code::Damaged, m_directory->path() + "/" + kInstallationName +
-                                       ": missing, though there are API keys hashed with it"};
-        randomBytes(m_installationSecret.data(), kSecretBytes);
-        std::string bytes = m_installationSecret;
-        ByteWriter(bytes).u32(crc32c(m_installationSecret));
-        Status status = replaceFile(*m_directory, kInstallationName, bytes);
-        // One that may not last must not be found and used by the next start.
-        auto made = m_directory->exists(kInstallationName);
-        if (!status && made && made.value())
-            (void)m_directory->remove(kInstallationName).ok();
-        return status;
+    auto secret = readInstallationSecret(*m_directory);
+    if (!secret)
+        return secret.status();
+    if (secret.value()) {
+        m_installationSecret = *secret.value();
+        return {};
     }
-    auto file = m_directory->open(kInstallationName, OpenMode::Read);
-    if (!file)
-        return file.status();
-    auto bytes = readWhole(*file.value(), 4096);
-    if (!bytes)
-        return bytes.status();
-    ByteReader in(bytes.value());
-    const std::string_view secret = in.raw(kSecretBytes);
-    const uint32_t crc = in.u32();
-    if (!in.ok() || !in.atEnd() || crc32c(secret) != crc)
-        return {Code::Damaged,
-                file.value()->path() + ": damaged at offset 0: checksum does not match"};
-    m_installationSecret = secret;
-    return {};
+    if (m_store->apiKeys().count() > 0)
+        return {Code::Damaged, m_directory->path() + "/" + kInstallationName +
+                                   ": missing, though there are API keys hashed with it"};
+    m_installationSecret = newInstallationSecret();
+    return writeInstallationSecret(*m_directory, m_installationSecret);
 }
 
 } // namespace fluxion

@@ -17,6 +17,22 @@ static std::string holderOf(int fd)
     return pid > 0 ? "process " + std::to_string(pid) : std::string("another process");
 }
 
+// As flock(); true: got it, false: another has it.
+static Result<bool> tryLock(int fd, int kind, const std::string& lockPath)
+{
+    int locked = ::flock(fd, kind | LOCK_NB);
+    while (locked != 0 && errno == EINTR)
+        locked = ::flock(fd, kind | LOCK_NB);
+    if (locked != 0 && errno != EWOULDBLOCK)
+        return systemError(errno, "lock", lockPath);
+    return locked == 0;
+}
+
+static Error inUse(const std::string& path, const std::string& by)
+{
+    return {Code::Usage, "the data folder " + path + " is in use by " + by};
+}
+
 Result<DirectoryLock> lockDirectory(const std::string& path)
 {
     // An old lock file opens even where no file can be created any more.
@@ -27,13 +43,15 @@ Result<DirectoryLock> lockDirectory(const std::string& path)
     if (!fd.valid())
         return systemError(errno, "open", lockPath);
 
-    int locked = ::flock(fd.get(), LOCK_EX | LOCK_NB);
-    while (locked != 0 && errno == EINTR)
-        locked = ::flock(fd.get(), LOCK_EX | LOCK_NB);
-    if (locked != 0 && errno == EWOULDBLOCK)
-        return {Code::Usage, "the data folder " + path + " is in use by " + holderOf(fd.get())};
-    if (locked != 0)
-        return systemError(errno, "lock", lockPath);
+    const auto locked = tryLock(fd.get(), LOCK_EX, lockPath);
+    if (!locked)
+        return locked.error();
+    if (!locked.value()) {
+        // A reader leaves the text of the last server in the file.
+        const auto shared = tryLock(fd.get(), LOCK_SH, lockPath);
+        const bool reader = shared && shared.value();
+        return inUse(path, reader ? "fluxion verify" : holderOf(fd.get()));
+    }
 
     // The text only serves the message above: on a full disk it is missing, the lock holds.
     const std::string pid = std::to_string(::getpid()) + "\n";
@@ -44,6 +62,22 @@ Result<DirectoryLock> lockDirectory(const std::string& path)
         if (error.code != Code::StorageFull)
             return error;
     }
+    return DirectoryLock(std::move(fd));
+}
+
+Result<DirectoryLock> lockDirectoryShared(const std::string& path)
+{
+    const std::string lockPath = path + "/" + kLockFileName;
+    Descriptor fd(::open(lockPath.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd.valid() && errno == ENOENT)
+        return DirectoryLock(Descriptor());
+    if (!fd.valid())
+        return systemError(errno, "open", lockPath);
+    const auto locked = tryLock(fd.get(), LOCK_SH, lockPath);
+    if (!locked)
+        return locked.error();
+    if (!locked.value())
+        return inUse(path, holderOf(fd.get()));
     return DirectoryLock(std::move(fd));
 }
 

@@ -28,4 +28,9 @@ class DirectoryLock {
 // Code::Io when the folder cannot be written to.
 Result<DirectoryLock> lockDirectory(const std::string& path);
 
+// Keeps servers out while the folder is read, and changes nothing; several may hold it. A folder
+// that never had a server has no lock file: then there is nothing to hold. Code::Usage when a
+// server holds it.
+Result<DirectoryLock> lockDirectoryShared(const std::string& path);
+
 } // namespace fluxion

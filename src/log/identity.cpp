@@ -3,48 +3,15 @@
 #include <cstring>
 
 #include "base/bytes.h"
-#include "base/crc32c.h"
 #include "base/random.h"
+#include "log/sealed_file.h"
 
 namespace fluxion {
 
 namespace {
 
-const std::string kIdentityName = "identity";
-const std::string kClosedName = "closed";
 constexpr uint64_t kIdentityMagic = 0x54444958554c46ull; // "FLUXIDT"
 constexpr uint64_t kClosedMagic = 0x534c4358554c46ull;   // "FLUXCLS"
-constexpr uint64_t kMaxBytes = 4096;
-
-void sealWithCrc(std::string& bytes)
-{
-    ByteWriter(bytes).u32(crc32c(bytes));
-}
-
-// The content without its CRC, nothing if the file is absent.
-Result<std::optional<std::string>> readSealed(Directory& directory, const std::string& name)
-{
-    auto there = directory.exists(name);
-    if (!there)
-        return there.error();
-    if (!there.value())
-        return std::optional<std::string>();
-    auto file = directory.open(name, OpenMode::Read);
-    if (!file)
-        return file.error();
-    auto bytes = readWhole(*file.value(), kMaxBytes);
-    if (!bytes)
-        return bytes.error();
-    std::string& content = bytes.value();
-    uint32_t crc = 0;
-    if (content.size() >= sizeof crc) {
-        std::memcpy(&crc, content.data() + content.size() - sizeof crc, sizeof crc);
-        content.resize(content.size() - sizeof crc);
-        if (crc32c(content) == crc)
-            return std::optional<std::string>(std::move(content));
-    }
-    return {Code::Damaged, file.value()->path() + ": damaged at offset 0: checksum does not match"};
-}
 
 Error unreadable(Directory& directory, const std::string& name)
 {
@@ -76,7 +43,7 @@ std::string toText(const HistoryId& id)
 
 Result<std::optional<Identity>> readIdentity(Directory& directory)
 {
-    auto bytes = readSealed(directory, kIdentityName);
+    auto bytes = readSealedFile(directory, kIdentityName);
     if (!bytes)
         return bytes.error();
     if (!bytes.value())
@@ -102,13 +69,12 @@ Status writeIdentity(Directory& directory, const Identity& identity)
     out.raw(identity.history.data(), identity.history.size());
     out.u64(identity.startSeq);
     out.u8(identity.lax ? 1 : 0);
-    sealWithCrc(bytes);
-    return replaceFile(directory, kIdentityName, bytes);
+    return writeSealedFile(directory, kIdentityName, bytes);
 }
 
 Result<std::optional<ClosedMark>> readClosedMark(Directory& directory)
 {
-    auto bytes = readSealed(directory, kClosedName);
+    auto bytes = readSealedFile(directory, kClosedName);
     if (!bytes)
         return bytes.error();
     if (!bytes.value())
@@ -130,20 +96,12 @@ Status writeClosedMark(Directory& directory, const ClosedMark& mark)
     out.u64(kClosedMagic);
     out.raw(mark.history.data(), mark.history.size());
     out.u64(mark.lastSeq);
-    sealWithCrc(bytes);
-    return replaceFile(directory, kClosedName, bytes);
+    return writeSealedFile(directory, kClosedName, bytes);
 }
 
 Status removeClosedMark(Directory& directory)
 {
-    auto there = directory.exists(kClosedName);
-    if (!there)
-        return there.error();
-    if (!there.value())
-        return {};
-    if (Status status = directory.remove(kClosedName); !status)
-        return status;
-    return directory.sync();
+    return removeLastingly(directory, kClosedName);
 }
 
 } // namespace fluxion

@@ -5,12 +5,16 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/result.h"
 #include "io/file.h"
 #include "log/log_format.h"
 
 namespace fluxion {
+
+inline const std::string kIdentityName = "identity";
+inline const std::string kClosedName = "closed";
 
 struct Identity {
     HistoryId history{};

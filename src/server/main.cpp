@@ -41,6 +41,18 @@ std::optional<std::string> environment(const std::string& variable)
     return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
+int verify(const std::vector<std::string>& arguments)
+{
+    if (arguments.size() != 1 || arguments[0].empty() || arguments[0].starts_with("-"))
+        return fail({Code::Usage, "verify wants one folder: fluxion verify DIR"});
+    const auto faults = verifyData(arguments[0]);
+    if (!faults) {
+        fail(faults.error());
+        return kExitUsage;
+    }
+    return faults.value() == 0 ? 0 : kExitFault;
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -48,6 +60,8 @@ int main(int argc, char** argv)
     if (argc > 1 && shell::isClientCommand(argv[1]))
         return shell::runClient(argc, argv);
     std::vector<std::string> arguments(argv + 1, argv + argc);
+    if (!arguments.empty() && arguments[0] == "verify")
+        return verify({arguments.begin() + 1, arguments.end()});
     std::string command = "serve";
     if (!arguments.empty() && (arguments[0] == "serve" || arguments[0] == "health")) {
         command = arguments[0];

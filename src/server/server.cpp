@@ -29,6 +29,7 @@ constexpr uint64_t kSpareDescriptors = 64; // for files and the like
 EngineOptions engineOptions(const Settings& s)
 {
     EngineOptions o;
+    o.salvage = s.salvage;
     o.log.segmentBytes = static_cast<uint64_t>(s.segmentBytes);
     o.log.durability = s.durability;
     o.log.retainBytes = static_cast<uint64_t>(s.logRetainBytes);

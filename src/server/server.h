@@ -16,6 +16,10 @@ namespace fluxion {
 //   others         what ended the run
 Status serve(const Settings& settings, LogSink sink);
 
+// Looks through a data folder that no server uses, changes nothing, prints what it found; the
+// number of faults. Code::Usage or Code::Io when the folder cannot be read, or is in use.
+Result<uint64_t> verifyData(const std::string& folder);
+
 // Asks a running server's /health/ready. Ok when it is ready.
 Status askHealth(const Settings& settings);
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include <fcntl.h>
@@ -226,6 +227,32 @@ TEST_CASE("the lock of a killed process is free")
     CHECK(lockDirectory(scratch.path()).ok());
     ::close(ready[0]);
     ::close(ready[1]);
+}
+
+TEST_CASE("readers of a folder share its lock, keep servers out, and change nothing")
+{
+    const ScratchFolder scratch;
+    CHECK(lockDirectoryShared(scratch.path()).ok());
+    CHECK(std::filesystem::is_empty(scratch.path()));
+    {
+        const auto server = lockDirectory(scratch.path());
+        REQUIRE(server.ok());
+        const auto refused = lockDirectoryShared(scratch.path());
+        REQUIRE_FALSE(refused.ok());
+        CHECK(refused.error().code == Code::Usage);
+        CHECK(contains(refused.error().text, "in use by process " + std::to_string(::getpid())));
+    }
+    {
+        const auto reader = lockDirectoryShared(scratch.path());
+        REQUIRE(reader.ok());
+        CHECK(lockDirectoryShared(scratch.path()).ok());
+        const auto refused = lockDirectory(scratch.path());
+        REQUIRE_FALSE(refused.ok());
+        CHECK(refused.error().code == Code::Usage);
+        CHECK(contains(refused.error().text, "in use by fluxion verify"));
+    }
+    CHECK(lockDirectory(scratch.path()).ok());
+    CHECK(lockDirectoryShared(scratch.path() + "/missing").ok());
 }
 
 TEST_CASE("a folder that cannot be written to is refused")
