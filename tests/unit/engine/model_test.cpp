@@ -31,6 +31,8 @@ uint64_t operationsOf(uint64_t million)
     return kSanitized || std::getenv("FLUXION_QUICK") ? million / 10 : million;
 }
 constexpr uint64_t kInOrder = 750'000;
+constexpr int64_t kLongestTtlUs = 20'000'000;
+constexpr int64_t kLongestStepUs = 1'000'000; // between two batches
 constexpr uint64_t kByThreads = 250'000;
 
 struct Answer {
@@ -38,12 +40,23 @@ struct Answer {
     uint64_t version = 0;
     bool ok = true;
     Code code = Code::Internal;
+    std::shared_ptr<const KeyConflict> conflict = {};
+    std::shared_ptr<const std::vector<uint64_t>> versions = {};
 };
 
 Answer answerOf(const Outcome& outcome)
 {
-    return {outcome.seq, outcome.version, outcome.status.ok(),
-            outcome.status ? Code::Internal : outcome.status.error().code};
+    return {outcome.seq,         outcome.version,
+            outcome.status.ok(), outcome.status ? Code::Internal : outcome.status.error().code,
+            outcome.conflict,    outcome.versions};
+}
+
+bool sameConflict(const std::optional<KeyConflict>& a, const KeyConflict* b)
+{
+    if (!a || !b)
+        return a.has_value() == (b != nullptr);
+    return a->key == b->key && a->version == b->version && a->found == b->found &&
+           a->value == b->value;
 }
 
 // What the model says, what the engine said. Empty if they agree.
@@ -56,7 +69,27 @@ std::string difference(const WishModel::Effect& effect, uint64_t lastSeq, const 
     if (answer.version != effect.version)
         return "version " + std::to_string(answer.version) + ", not " +
                std::to_string(effect.version);
+    if (!sameConflict(effect.conflict, answer.conflict.get()))
+        return "another conflict";
+    if (effect.versions != (answer.versions ? *answer.versions : std::vector<uint64_t>()))
+        return "other versions of several keys";
     return "";
+}
+
+// Tombstones of one collection, some as they are not.
+Wish forgetSome(const Model& content, std::mt19937_64& random)
+{
+    ForgetKeysProposal wish;
+    for (const auto& [name, c] : content.collections) {
+        if (!wish.tombstones.empty())
+            break;
+        wish.collection = name.second;
+        for (const auto& [key, v] : c.values) {
+            if (random() % 3 == 0)
+                wish.tombstones.push_back({key, v.seq - (random() % 8 == 0 ? 1 : 0)});
+        }
+    }
+    return wish;
 }
 
 EngineOptions modelOptions()
@@ -74,23 +107,33 @@ TEST_SUITE("model")
     TEST_CASE("in order, with checkpoints and power cuts")
     {
         std::mt19937_64 random = seededRandom("operations in order");
-        WishSource source(random(), "c");
+        WishSource source(random(), "c", kLongestTtlUs);
         WishModel model;
         EngineFixture f;
         f.mustOpen(modelOptions());
         const uint64_t wanted = operationsOf(kInOrder);
         uint64_t restarts = 0;
+        uint64_t expired = 0;
+        uint64_t conflicts = 0;
         for (uint64_t done = 0; done < wanted;) {
             std::vector<Wish> wishes;
-            for (uint64_t n = 1 + random() % 100; n > 0; --n)
-                wishes.push_back(random() % 300 == 0 ? Wish(removeDocument(source.document()))
-                                                     : source.next());
+            for (uint64_t n = 1 + random() % 100; n > 0; --n) {
+                const uint64_t dice = random() % 600;
+                wishes.push_back(dice < 2   ? removeDocument(source.document())
+                                 : dice < 5 ? forgetSome(model.content(), random)
+                                            : source.next());
+            }
+            f.clock.advanceUs(static_cast<int64_t>(random() % kLongestStepUs));
+            const uint64_t lastSeq = model.lastSeq();
+            model.passTo(f.engine->nowUs());
+            expired += model.lastSeq() - lastSeq;
             const auto outcomes = f.submit(wishes);
             for (size_t i = 0; i < wishes.size(); ++i) {
                 const auto effect = model.apply(wishes[i]);
                 const std::string wrong =
                     difference(effect, model.lastSeq(), answerOf(outcomes[i]));
                 REQUIRE_MESSAGE(wrong.empty(), "operation ", done + i, ": ", wrong);
+                conflicts += effect.conflict ? 1 : 0;
             }
             done += wishes.size();
             const uint64_t dice = random() % 1000;
@@ -106,12 +149,16 @@ TEST_SUITE("model")
                 f.crash();
                 f.mustOpen(modelOptions());
                 REQUIRE(f.hash() == hash);
+                REQUIRE(expiriesOf(f.engine->store()) == expiriesOf(model.content()));
                 ++restarts;
             }
         }
         REQUIRE(contentOf(f.engine->openCut()) == model.content());
         CHECK(f.engine->appliedSeq() == model.lastSeq());
-        MESSAGE(wanted, " operations, ", model.lastSeq(), " entries, ", restarts, " restarts");
+        CHECK(expired > wanted / 200);
+        CHECK(conflicts > wanted / 100);
+        MESSAGE(wanted, " operations, ", model.lastSeq(), " entries, ", expired, " expired, ",
+                conflicts, " conflicts, ", restarts, " restarts");
     }
 }
 

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -172,6 +173,23 @@ inline Model contentOf(const Cut& cut)
     return model;
 }
 
+// Which live keys expire; both ways to tell.
+inline std::set<Expiries::Key> expiriesOf(const Model& model)
+{
+    std::set<Expiries::Key> expiries;
+    for (const auto& [name, c] : model.collections) {
+        for (const auto& [key, v] : c.values) {
+            if (v.expiryUs != 0)
+                expiries.insert({v.expiryUs, name.first, name.second, key});
+        }
+    }
+    return expiries;
+}
+inline std::set<Expiries::Key> expiriesOf(const Store& store)
+{
+    return {store.expiries().begin(), store.expiries().end()};
+}
+
 // Random facts over a few names. A fact's views live until the next one is made.
 class FactSource {
   public:
@@ -237,20 +255,71 @@ class FactSource {
         }
         return f;
     }
+    ModelValue before(uint32_t tenant, std::string_view collection, std::string_view key) const
+    {
+        ModelValue absent;
+        absent.tombstone = true;
+        const auto it = m_model.collections.find({tenant, std::string(collection)});
+        if (it == m_model.collections.end())
+            return absent;
+        absent.version = it->second.versionFloor;
+        const auto value = it->second.values.find(std::string(key));
+        return value == it->second.values.end() ? absent : value->second;
+    }
+    std::string_view keyName() { return text("key" + std::to_string(below(300))); }
+    std::string_view value() { return text(std::string(below(100) == 0 ? 6000 : below(100), 'v')); }
+    int64_t expiry() { return below(3) == 0 ? static_cast<int64_t>(m_random()) : 0; }
     Fact key(uint32_t tenant)
     {
+        const uint64_t dice = below(100);
         const std::string_view c = collection();
-        const std::string_view k = text("key" + std::to_string(below(300)));
+        if (dice == 0)
+            return keysForgotten(tenant, c);
+        if (dice < 10)
+            return keysWritten(tenant, c);
+        const std::string_view k = keyName();
+        const ModelValue was = before(tenant, c, k);
+        if (dice < 25 && !was.tombstone)
+            return KeyRemovedFact{c, k, was.version + 1, was.seq};
+        if (dice < 40 && !was.tombstone)
+            return KeyExpiredFact{c, k, was.version + 1, was.seq};
+        return KeySetFact{c, k, value(), was.version + 1, expiry(), was.seq};
+    }
+    Fact keysWritten(uint32_t tenant, std::string_view c)
+    {
+        KeysWrittenFact f;
+        f.collection = c;
+        const uint64_t first = below(300);
+        for (uint64_t n = 1 + below(6); n > 0; --n) {
+            KeysWrittenFact::Write w;
+            w.key = text("key" + std::to_string((first + n * 11) % 300));
+            const ModelValue was = before(tenant, c, w.key);
+            w.version = was.version + 1;
+            w.previousSeq = was.seq;
+            if (!was.tombstone && below(3) == 0) {
+                w.kind = KeysWrittenFact::Kind::Removed;
+            } else {
+                w.value = value();
+                w.expiryUs = expiry();
+            }
+            f.writes.push_back(w);
+        }
+        return f;
+    }
+    Fact keysForgotten(uint32_t tenant, std::string_view c)
+    {
+        KeysForgottenFact f;
+        f.collection = c;
         const auto it = m_model.collections.find({tenant, std::string(c)});
-        ModelValue before;
-        if (it != m_model.collections.end() && it->second.values.count(std::string(k)))
-            before = it->second.values.at(std::string(k));
-        if (below(4) == 0 && before.version > 0 && !before.tombstone)
-            return KeyRemovedFact{c, k, before.version + 1, before.seq};
-        const size_t size = below(100) == 0 ? 6000 : below(100);
-        const int64_t expiry = below(3) == 0 ? static_cast<int64_t>(m_random()) : 0;
-        return KeySetFact{c,      k,         text(std::string(size, 'v')), before.version + 1,
-                          expiry, before.seq};
+        if (it == m_model.collections.end())
+            return f;
+        for (const auto& [key, v] : it->second.values) {
+            if (!v.tombstone || below(3) == 0)
+                continue;
+            f.keys.push_back(text(key));
+            f.versionFloor = std::max(f.versionFloor, v.version);
+        }
+        return f;
     }
     Fact apiKey()
     {

@@ -228,6 +228,7 @@ TEST_CASE("store: behaves as the model; cuts stay as they were; checkpoints brin
             CHECK(contentHash(store.openCut()) == before);
         }
         CHECK(contentOf(store.openCut()) == model);
+        CHECK(expiriesOf(store) == expiriesOf(model));
         for (const uint32_t tenant : {0u, 1u}) {
             std::vector<std::string> listed;
             for (const auto& [name, c] : model.collections)
@@ -248,6 +249,7 @@ TEST_CASE("store: behaves as the model; cuts stay as they were; checkpoints brin
         CHECK(loaded.appliedSeq() == cut.seq);
         CHECK(contentHash(loaded.openCut()) == contentHash(cut));
         CHECK(contentOf(loaded.openCut()) == then);
+        CHECK(expiriesOf(loaded) == expiriesOf(then));
         // And it goes on from there like any other.
         Model after = then;
         fill(loaded, random, after, 300);
@@ -255,6 +257,7 @@ TEST_CASE("store: behaves as the model; cuts stay as they were; checkpoints brin
         while (loaded.maintain(100)) {
         }
         CHECK(contentOf(loaded.openCut()) == after);
+        CHECK(expiriesOf(loaded) == expiriesOf(after));
         CHECK(loaded.collectionCount(0) == loaded.collections(0).size());
     }
     CHECK(store.memory().seriesBytes > 0);
