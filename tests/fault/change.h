@@ -5,8 +5,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <random>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/proposal.h"
@@ -25,6 +28,11 @@ struct Deed {
         DropCollection,
         SetApiKey,
         RemoveApiKey,
+        PatchKey,     // `value` is the patch
+        SetIfVersion, // only at `version`
+        WriteKeys,    // of three keys, should the first be at `version` or that be none
+        SetExpiring,  // gone with the next Wait
+        Wait,         // time passes; only as the first of a turn
     };
     Kind kind = Kind::SetKey;
     std::string collection;
@@ -34,8 +42,13 @@ struct Deed {
     int64_t to = 0;
     uint8_t apiKey = 0;
     Scope scope = Scope::ReadOnly;
+    std::optional<uint64_t> version = {};
 };
 
+inline constexpr int64_t kLifetimeUs = 1'000'000;
+inline constexpr int64_t kWaitUs = 2 * kLifetimeUs;
+
+// Of Wait a wish that changes nothing: whoever submits it lets kWaitUs pass.
 Wish toWish(const Deed& change);
 std::string describe(const Deed& change);
 
@@ -46,13 +59,21 @@ Deed randomChange(std::mt19937_64& random, size_t maxValueBytes);
 struct Model {
     std::map<std::string, std::map<std::string, std::map<int64_t, std::string>>> records;
     std::map<std::string, std::map<std::string, std::string>> values;
+    std::map<std::string, std::map<std::string, uint64_t>> versions; // of all keys that ever were
+    std::set<std::pair<std::string, std::string>> expiring;
     std::map<uint8_t, Scope> apiKeys;
 
     bool operator==(const Model&) const = default;
     void apply(const Deed& change);
+
+  private:
+    bool holds(const Deed& change) const;
+    void set(const std::string& collection, const std::string& key, const std::string& value);
+    void remove(const std::string& collection, const std::string& key);
+    void patch(const std::string& collection, const std::string& key, const std::string& patch);
 };
 
-// By reading every key, record and API key there is.
-Model readModel(const Store& store);
+// By reading every key, record and API key there is, as readers see them at `nowUs`.
+Model readModel(const Store& store, int64_t nowUs);
 
 } // namespace fluxion

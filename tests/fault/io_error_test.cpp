@@ -32,6 +32,8 @@ class Run {
     void fail(const std::string& what) { FAIL_CHECK(m_what << ": " << what); }
     bool start();
     void submit(const std::vector<Deed>& changes);
+    void submitReadOnly(const Deed& change);
+    void pass(const Deed& wait);
     void stateMustHold(const std::string& when);
     void afterwards();
     void theNext(const std::shared_ptr<SimDisk>& disk, const std::string& when);
@@ -40,6 +42,7 @@ class Run {
     const SimFailure m_failure;
     const std::string m_what;
     std::shared_ptr<SimDisk> m_disk = SimDisk::create();
+    std::shared_ptr<SimClock> m_clock = std::make_shared<SimClock>(); // goes on across restarts
     std::unique_ptr<SimServer> m_server;
     // What the next start may find: the last is all that was proposed.
     std::vector<Model> m_allowed{Model()};
@@ -75,7 +78,7 @@ bool Run::start()
 {
     m_logFailed = m_readOnly = false;
     for (int attempt = 0; attempt < 2; ++attempt) {
-        m_server = std::make_unique<SimServer>(m_disk, m_script.options);
+        m_server = std::make_unique<SimServer>(m_disk, m_script.options, m_clock);
         const Status status = m_server->open();
         if (status) {
             m_logFailed = false;
@@ -106,6 +109,11 @@ void Run::submit(const std::vector<Deed>& changes)
         return fail("an answer is missing");
     bool changed = false;
     for (size_t i = 0; i < changes.size(); ++i) {
+        if (changes[i].kind == Deed::Kind::Wait) {
+            pass(changes[i]);
+            changed = true;
+            continue;
+        }
         Model next = m_allowed.back();
         next.apply(changes[i]);
         const Status& status = outcomes[i].status;
@@ -135,6 +143,21 @@ void Run::submit(const std::vector<Deed>& changes)
         fail("what was refused is visible");
 }
 
+// Time needs no disk: what is over is not seen, with its entry or without.
+void Run::pass(const Deed& wait)
+{
+    for (Model& model : m_allowed)
+        model.apply(wait);
+}
+
+void Run::submitReadOnly(const Deed& change)
+{
+    if (change.kind == Deed::Kind::Wait)
+        pass(change);
+    if (answered(m_server->submit({change})[0]))
+        fail("acknowledged after read_only");
+}
+
 bool Run::go()
 {
     if (!start()) {
@@ -146,8 +169,8 @@ bool Run::go()
             // Once read_only is clear, more of it only makes more that is unknown.
             if (!m_readOnly)
                 submit(turn.changes);
-            else if (answered(m_server->submit({turn.changes[0]})[0]))
-                fail("acknowledged after read_only");
+            else
+                submitReadOnly(turn.changes[0]);
         } else if (turn.kind == Script::Turn::Kind::Checkpoint) {
             (void)m_server->engine().checkpoint().ok();
         } else {
@@ -188,7 +211,7 @@ void Run::afterwards()
 
 void Run::theNext(const std::shared_ptr<SimDisk>& disk, const std::string& when)
 {
-    SimServer server(disk, m_script.options);
+    SimServer server(disk, m_script.options, m_clock);
     if (Status status = server.open(); !status)
         return fail(when + ": does not start: " + status.error().text);
     Model model = server.model();
@@ -205,7 +228,7 @@ void Run::theNext(const std::shared_ptr<SimDisk>& disk, const std::string& when)
             return fail(when + ": takes no writes");
     }
     disk->cutPower();
-    SimServer last(disk->afterCrash({}), m_script.options);
+    SimServer last(disk->afterCrash({}), m_script.options, m_clock);
     if (Status status = last.open(); !status)
         return fail(when + " and a power cut: does not start: " + status.error().text);
     if (last.model() != model)

@@ -27,9 +27,9 @@ EngineOptions optionsOf(bool salvage, uint64_t retainBytes = 0)
     return options;
 }
 
-Change setKey(int number)
+Deed setKey(int number)
 {
-    Change change;
+    Deed change;
     change.collection = number % 2 == 0 ? "a" : "b";
     change.name = "key " + std::to_string(number % 7);
     change.value = std::string(400, static_cast<char>('a' + number % 26));
@@ -58,9 +58,9 @@ struct Folder {
         history = server.engine().history();
         hashes.push_back(server.hash());
         for (int seq = 1; seq <= 31; ++seq) {
-            Change change = setKey(seq);
+            Deed change = setKey(seq);
             if (seq == 5) {
-                change.kind = Change::Kind::SetApiKey;
+                change.kind = Deed::Kind::SetApiKey;
                 change.apiKey = 1;
             }
             REQUIRE(server.submit({change})[0].status.ok());

@@ -20,19 +20,21 @@ EngineOptions faultOptions(Durability durability = Durability::Always);
 // One process: dies with the object.
 class SimServer {
   public:
-    explicit SimServer(std::shared_ptr<SimDisk> disk, EngineOptions options = faultOptions());
+    // Without a clock given it has its own, which starts anew with each server.
+    explicit SimServer(std::shared_ptr<SimDisk> disk, EngineOptions options = faultOptions(),
+                       std::shared_ptr<SimClock> clock = std::make_shared<SimClock>());
 
     Status open();
     bool isOpen() const { return m_engine != nullptr; }
     Engine& engine() { return *m_engine; }
 
     // Proposes all of them, commits, and returns what was answered, in order: fewer if the power
-    // went. Changes larger than a batch go into several.
+    // went. Changes larger than a batch go into several. A Wait lets time pass before all of them.
     std::vector<Outcome> submit(const std::vector<Deed>& changes);
     // An orderly stop; the engine is gone after it.
     Status stop();
 
-    Model model() { return readModel(m_engine->store()); }
+    Model model() { return readModel(m_engine->store(), m_engine->nowUs()); }
     uint64_t hash() { return contentHash(m_engine->openCut()); }
     const std::vector<std::string>& lines() const { return m_lines; }
 
@@ -51,13 +53,13 @@ class SimServer {
     std::shared_ptr<SimDisk> m_disk;
     std::unique_ptr<Directory> m_directory;
     EngineOptions m_options;
-    SimClock m_clock;
+    std::shared_ptr<SimClock> m_clock;
     std::vector<std::string> m_lines;
     Letters m_letters;
     std::unique_ptr<Engine> m_engine;
 };
 
-// True if an outcome tells that the change holds, or changes nothing whenever it is asked for.
+// True if an outcome tells that the change holds, or that it changes nothing as things are.
 bool answered(const Outcome& outcome);
 
 struct Script {

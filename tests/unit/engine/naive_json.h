@@ -63,8 +63,9 @@ struct NaiveJson {
             const size_t end = std::min(in.find_first_of(",}"), in.size());
             NaiveJson scalar{false, std::string(in.substr(0, end)), {}};
             in.remove_prefix(end);
-            const char first = scalar.text.empty() ? 'v' : scalar.text[0];
-            return first == 'v' ? std::nullopt : std::optional(scalar);
+            constexpr std::string_view kFirst = "\"-0123456789n";
+            const bool json = !scalar.text.empty() && kFirst.find(scalar.text[0]) != kFirst.npos;
+            return json ? std::optional(scalar) : std::nullopt;
         }
         NaiveJson read{true, "", {}};
         in.remove_prefix(1);
