@@ -118,8 +118,9 @@ void Engine::decideAll(std::vector<Undecided>& group, std::vector<Proposal>& pro
         item.outcome.versions = std::move(decision.versions);
         item.outcome.status = std::move(decision.status);
         item.outcome.seq = appliedSeq() + m_batch.count();
-        // Refused needs nothing of the batch; a delete of nothing holds once the batch does.
-        if (decision.verdict == Decision::Verdict::Nothing)
+        // Other refusals need nothing of the batch; a delete of nothing holds once the batch does,
+        // and a conflict may tell of what the batch does.
+        if (decision.verdict == Decision::Verdict::Nothing || item.outcome.conflict)
             item.inBatch = !m_batch.empty();
         item.proposal = &proposal;
         group.push_back(std::move(item));
@@ -229,8 +230,10 @@ void Engine::answer(std::vector<Undecided>& group, const Status& status)
         Mailbox* const mailbox = item.proposal->mailbox;
         if (!mailbox)
             continue;
-        if (item.inBatch && !status)
+        if (item.inBatch && !status) {
             item.outcome.status = status;
+            item.outcome.conflict.reset();
+        }
         auto it = std::find_if(letters.begin(), letters.end(),
                                [&](const auto& letter) { return letter.first == mailbox; });
         if (it == letters.end()) {

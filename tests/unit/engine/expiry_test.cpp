@@ -296,10 +296,10 @@ TEST_CASE("a full disk at the entry: tried again later, and never seen meanwhile
         CHECK(f.told(key) == "v2 gone");
     }
     CHECK(f.disk->count(SimOp::Create) == tried); // no spin
-    // Proposals are told the truth, though it cannot be written down.
-    auto outcomes = f.submit({SetKeyProposal{"c", key, "v", 1}, SetKeyProposal{"c", key, "v", 2}});
-    CHECK(tokenOf(outcomes[0].status) == "conflict");
-    CHECK(outcomes[0].conflict->version == 2);
+    // Nobody is told of an expiry that could not be written down.
+    const auto outcomes =
+        f.submit({SetKeyProposal{"c", key, "v", 1}, SetKeyProposal{"c", key, "v", 2}});
+    CHECK(tokenOf(outcomes[0].status) == "storage_full");
     CHECK(tokenOf(outcomes[1].status) == "storage_full");
     CHECK(f.told(key) == "v2 gone");
     const uint64_t triedAgain = f.disk->count(SimOp::Create);
