@@ -35,11 +35,15 @@ void Engine::commit(std::vector<Proposal> proposals)
     std::vector<Undecided> group;
     group.reserve(proposals.size());
     size_t next = 0;
-    while (next < proposals.size() || expiryIsDue()) {
+    if (proposals.empty() && !expiryIsDue())
+        return;
+    // One batch at least, for what has expired; of that the rest must not keep proposals waiting
+    // that come meanwhile.
+    do {
         decideAll(group, proposals, next);
         commitGroup(group);
         group.clear();
-    }
+    } while (next < proposals.size());
 }
 
 bool Engine::expiryIsDue() const

@@ -272,10 +272,10 @@ Status salvageFolder(Directory& directory, const Error& damage, int64_t wallUs, 
         return prefix.status();
     mark.prefix = prefix.value();
     tellWhatIsLost(whole.value(), sink);
-    if (Status status = writeCheckpoint(directory, {mark.history, mark.seq, store.appliedTimeUs()},
-                                        store.openCut());
-        !status)
-        return status;
+    if (auto written = writeCheckpoint(directory, {mark.history, mark.seq, store.appliedTimeUs()},
+                                       store.openCut());
+        !written)
+        return written.status();
     if (Status status = writeMark(directory, mark); !status)
         return status;
     if (Status status = carryOut(directory, mark, sink); !status)

@@ -10,11 +10,11 @@ using namespace fluxion;
 
 namespace {
 
-using Kind = Change::Kind;
+using Kind = Deed::Kind;
 
-Change keyChange(Kind kind, std::string value = "{}", std::optional<uint64_t> version = {})
+Deed keyChange(Kind kind, std::string value = "{}", std::optional<uint64_t> version = {})
 {
-    Change change;
+    Deed change;
     change.kind = kind;
     change.collection = "c";
     change.name = "k";
@@ -42,7 +42,7 @@ TEST_CASE("the fixed script does to keys what the crashes are for")
     size_t expired = 0;
     size_t n = 0;
     for (const Script::Turn& turn : script.turns) {
-        for (const Change& change : turn.changes) {
+        for (const Deed& change : turn.changes) {
             const bool changed = script.models[n + 1] != script.models[n];
             held += change.kind == Kind::SetIfVersion && changed ? 1 : 0;
             failed += change.kind == Kind::SetIfVersion && !changed ? 1 : 0;
@@ -70,7 +70,7 @@ TEST_CASE("keys after thousands of changes and many restarts are what the model 
     REQUIRE(server->open().ok());
     Model model;
     for (int i = 0; i < 4000; ++i) {
-        const Change change = randomChange(random, 100);
+        const Deed change = randomChange(random, 100);
         const auto outcomes = server->submit({change});
         REQUIRE(outcomes.size() == 1);
         REQUIRE(answered(outcomes[0]));
@@ -137,7 +137,7 @@ TEST_CASE("a conflict with what its own batch did not bring about is not told")
             failure.nameStart = "spare-";
         }
         disk->setPlan({0, {failure}});
-        Change other = keyChange(Kind::SetKey, std::string(1200, '!'));
+        Deed other = keyChange(Kind::SetKey, std::string(1200, '!'));
         other.name = "other";
         while (full && server.submit({other})[0].status)
             continue;
