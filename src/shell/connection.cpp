@@ -19,6 +19,15 @@ constexpr quint64 kMaxAnswerBytes = quint64(1) << 30U; // what JsonReader takes
 constexpr int kCloseTooLarge = 1009;
 constexpr int kCloseUnauthorized = 4401;
 
+// QWebSocket tells the status of a refused upgrade in the text of its error only: 6.4 says the
+// number, 6.8 looks for a challenge first.
+bool saysUnauthorized(const QString& text)
+{
+    return text.contains(QStringLiteral("status code: 401")) ||
+           text.contains(QStringLiteral("WWW-Authenticate")) ||
+           text.contains(QStringLiteral("requires authentication"));
+}
+
 } // namespace
 
 Connection::Connection(Endpoint endpoint, milliseconds timeout, Interrupt* interrupt)
@@ -130,8 +139,7 @@ Error Connection::lostError() const
     const int code = m_socket.closeCode();
     const std::string reason = m_socket.closeReason().toStdString();
     const QString text = m_socket.errorString();
-    // QWebSocket tells the status of a refused upgrade in the text of its error only.
-    if (code == kCloseUnauthorized || text.contains(QStringLiteral("401")))
+    if (code == kCloseUnauthorized || saysUnauthorized(text))
         return {Code::Unauthorized,
                 m_endpoint.shown + " does not accept the key" +
                     (m_endpoint.key.isEmpty() ? ": none was given (FLUXION_KEY or --key)" : "")};

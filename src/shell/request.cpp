@@ -172,12 +172,13 @@ Request makeWatchRequest(const Invocation& invocation, const RequestContext& con
     else
         object.textOption("match", invocation);
     object.textOption("where", invocation).textOption("filter", invocation);
-    if (!from.empty())
+    if (!from.empty()) {
         object.text("from", from);
-    else if (invocation.has("snapshot"))
-        object.raw("snapshot", "true");
-    else
+    } else {
         object.textOption("from", invocation);
+        if (invocation.has("snapshot"))
+            object.raw("snapshot", "true");
+    }
     if (invocation.has("previous"))
         object.raw("fields", R"(["value","previous","expires"])");
     return {"sub", object.end()};

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`fluxion watch`, and the commands whose replies have many shapes, against a scripted server."""
+"""`fluxion watch`, against a scripted server and a real one; and replies of many shapes."""
 
 import json
 import os
@@ -7,8 +7,9 @@ import signal
 import subprocess
 import time
 
+from client import Client
 from fake_server import FakeServer
-from fluxion_server import BINARY
+from fluxion_server import BINARY, FluxionServer
 from harness import Suite, equal
 from terminal import Terminal, environment_for
 
@@ -297,7 +298,75 @@ def test_replies():
             command.ends(3, "", ["not a message"])
 
 
-for test in (test_events, test_refusals, test_resuming, test_replies):
+def put(client, key, value="v", **more):
+    return client.ok("sval", {"col": "default", "key": key, "value": value, **more})
+
+
+def test_real_server():
+    with FluxionServer() as server, Client(server) as client:
+        with suite.case("a real server: keys, from the beginning"):
+            for number in range(3):
+                put(client, "a", str(number))
+            client.ok("rval", {"col": "default", "key": "a"})
+            with Running(server, "watch", "--from", "0", "--limit", "4") as watch:
+                watch.ends(0, "1\tset\tdefault\ta\t1\t0\n2\tset\tdefault\ta\t2\t1\n"
+                              "3\tset\tdefault\ta\t3\t2\n4\tremoved\tdefault\ta\t4\t\n")
+        with suite.case("a real server: documents"):
+            client.ok("ins", [{"col": "s", "doc": "d", "ts": 7, "data": "x"}])
+            client.ok("drrng", {"col": "s", "doc": "d", "fromTs": 1, "toTs": 9})
+            with Running(server, "watch", "--kind", "docs", "--col", "s", "/d/", "--from", "0",
+                         "--limit", "2") as watch:
+                watch.ends(0, "5\tinserted\ts\td\t7\tx\n6\tdeleted\ts\td\t1\t9\n")
+        with suite.case("a real server: --snapshot, then what is new; only what matches"), \
+                Running(server, "watch", "/^b/", "--snapshot", "--limit", "2") as watch:
+            put(client, "b1", "1")
+            equal(watch.line().split("\t")[3], "b1")
+            put(client, "a", "1")
+            put(client, "b2", "1")
+            watch.ends(0, "9\tset\tdefault\tb2\t1\t1\n")
+        with suite.case("a real server: --from and --snapshot together are refused"), \
+                Running(server, "watch", "--from", "1", "--snapshot") as watch:
+            watch.ends(1, "", ["error: bad_request"])
+        with suite.case("a real server: its key is removed: exit code 3"):
+            key = "a-key-for-one-watcher"
+            client.ok("keys", {"action": "add", "key": key, "scope": "readonly"})
+            with Running(server, "watch", "--key", key, "--from", "9") as watch:
+                put(client, "c")
+                assert watch.line()
+                client.ok("keys", {"action": "remove", "key": key})
+                watch.ends(3, "", ["does not accept the key"])
+    resume_after_kill()
+    with suite.case("a real server that forgets everything: compacted, exit code 1"), \
+            FluxionServer(data=False) as server:
+        with Running(server, "watch", "--from", "0") as watch:
+            with Client(server) as client:
+                put(client, "a")
+            assert watch.line()
+            server.kill()
+            server.settings["port"] = server.port
+            server.start()
+            watch.ends(1, "", ["lost", "error: compacted"])
+
+
+def resume_after_kill():
+    """Killed twice in the midst of writes: the watcher saw each of them, once and in order."""
+    with suite.case("a real server, killed and started again: no event is lost or repeated"), \
+            FluxionServer() as server:
+        with Running(server, "watch", "--from", "0", "--limit", "600") as watch:
+            server.settings["port"] = server.port
+            for part in range(3):
+                with Client(server) as client:
+                    for number in range(200):
+                        put(client, f"k{part * 200 + number}")
+                if part < 2:
+                    server.restart(hard=True)
+            out, err = watch.process.communicate(timeout=SECONDS)
+        equal([row.split("\t")[3] for row in out.splitlines()], [f"k{n}" for n in range(600)])
+        equal(watch.process.returncode, 0, "exit code")
+        assert "lost" in err and "going on after" in err, err
+
+
+for test in (test_events, test_refusals, test_resuming, test_replies, test_real_server):
     with suite.case(f"{test.__name__} runs to its end"):
         test()
 suite.end()
