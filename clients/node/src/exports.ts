@@ -13,7 +13,7 @@ export {
 export type { FluxionClientOptions, ReadOptions } from "./options.js";
 export type * from "./protocol.js";
 export type * from "./names.js";
-export type { CompareAndSet, Entry, Patch, PatchValue, ValueWrite } from "./values.js";
+export type { CompareAndSet, Entry, History, Patch, PatchValue, ValueWrite } from "./values.js";
 export type { Watcher } from "./watch.js";
 export type {
   DeletedEvent,

@@ -2,7 +2,7 @@ import type { Call } from "./call.js";
 import type { Core, Reply, Subscriber, Wire } from "./core.js";
 import { FluxionError, GapError, serverError } from "./errors.js";
 import { encode } from "./exact_json.js";
-import type { Gap, SubRequest } from "./watch_types.js";
+import type { Gap, Wanted } from "./watch_types.js";
 
 /** As the server sends it, before anything is taken from it. */
 export interface WireEvent {
@@ -33,7 +33,7 @@ export interface Sink {
 }
 
 export interface SubscriptionSettings {
-  request: SubRequest;
+  request: Wanted;
   from: string | number | undefined;
   snapshot: boolean;
   onGap: "error" | "snapshot";

@@ -16,6 +16,9 @@ import {
  */
 export type Entry = Commands["gval"]["reply"];
 
+/** What `history` resolves to. */
+export type History = Commands["hval"]["reply"];
+
 /** What is merged into a value: an object, or any JSON as text. */
 export type Patch = object | string;
 
@@ -95,6 +98,15 @@ export class ValueMethods<Ts extends "number" | "bigint"> extends Requester<Ts> 
   async getEntry(what: Request<"gval">, limits?: Limits<ReadOptions>): Promise<Entry> {
     const { value, found, ver, expires } = await this.ask("gval", what, limits);
     return { value, found, ver, ...(expires === undefined ? {} : { expires }) };
+  }
+
+  /**
+   * The versions of a key that the log still holds, newest first: at most `limit` (100 by default),
+   * all below `before` where that is given. `more`: there are older ones.
+   */
+  async history(what: Request<"hval">, limits?: Limits<ReadOptions>): Promise<History> {
+    const { versions, more } = await this.ask("hval", what, limits, ["limit", "before"]);
+    return { versions, more };
   }
 
   /** Keys with their values: all, or those that `key`, a name or `/pattern/flags`, matches. */

@@ -126,8 +126,8 @@ export interface WatchListeners<Event> {
   error: (error: Error) => void;
 }
 
-/** As the server takes them. */
-export interface SubRequest {
+/** What a subscription is about, as the server takes it. */
+export interface Wanted {
   kind: WatchKind;
   col?: string | undefined;
   match?: string | undefined;

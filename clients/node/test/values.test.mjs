@@ -131,6 +131,25 @@ test("ttl: expires is told, the key goes, and a set without ttl ends it", async 
   assert.equal(await client.getValue(at), "");
 });
 
+test("history: newest first, in pages, across a removal", async () => {
+  const at = { col: "history", key: "k" };
+  for (const value of ["a", "b", "c"]) await client.setValue({ ...at, value });
+  const { seq } = await client.deleteValue(at);
+  await client.setValue({ ...at, value: "e", ttl: 3_600_000 });
+  const { versions, more } = await client.history(at);
+  assert.deepEqual(versions.map(({ ver, op, value }) => [ver, op, value]),
+    [[5, "set", "e"], [4, "removed", undefined], [3, "set", "c"], [2, "set", "b"],
+      [1, "set", "a"]]);
+  assert.equal(more, false);
+  assert.equal(versions[1].seq, seq);
+  assert.equal(versions[0].expires, (await client.getEntry(at)).expires);
+  assert.ok(versions.every(({ time }) => Math.abs(Date.now() - time) < 600_000));
+  const page = await client.history({ ...at, limit: 2, before: 4n });
+  assert.deepEqual([page.versions.map(({ ver }) => ver), page.more], [[3, 2], true]);
+  assert.deepEqual(await client.history({ ...at, key: "none" }), { versions: [], more: false });
+  assert.equal((await rejection(client.history({ ...at, limit: 0.5 }))).code, "bad_request");
+});
+
 test("writeValues: all, or none and the key that did not fit", async () => {
   const col = "many";
   const { vers } = await client.writeValues({
