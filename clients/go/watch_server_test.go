@@ -2,6 +2,7 @@ package fluxion
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -174,8 +175,8 @@ func TestWatchersMissNothing(t *testing.T) {
 		must(t, err)
 		must(t, undisturbed.follow(ctx, c, watch, nil))
 		if at := firstDifference(w.saw, undisturbed.saw); at >= 0 {
-			t.Errorf("%s: saw %d, want %d; different from %d on", w.name, len(w.saw),
-				len(undisturbed.saw), at)
+			t.Errorf("%s: saw %d events, want %d; different from %d on:\n%s\n%s", w.name,
+				len(w.saw), len(undisturbed.saw), at, inJSON(w.saw, at), inJSON(undisturbed.saw, at))
 		}
 		restarted, total = restarted+w.opened, total+len(w.saw)
 	}
@@ -199,6 +200,14 @@ func firstDifference(got, want []Event) int {
 		return len(got)
 	}
 	return -1
+}
+
+func inJSON(events []Event, at int) string {
+	if at >= len(events) {
+		return "none"
+	}
+	text, err := json.Marshal(events[at])
+	return fmt.Sprint(string(text), " ", err)
 }
 
 func acknowledgedWereSeen(t *testing.T, results chan []string, saw []Event) {

@@ -326,7 +326,14 @@ func TestASnapshotAfterAGap(t *testing.T) {
 	s.hears("snapshot_begin|feed:6", "state k3.0|feed:6", "state k2.0|feed:6",
 		"snapshot_end|new:3", "k4.0|new:4")
 	must(t, sub.from.CloseNow())
-	s.expect("sub", keysFrom("new:4")).reply(t, `,"seq":4,"log":"new"`)
+	s.expect("sub", keysFrom("new:4")).reply(t, `,"error":"again","code":"compacted"`)
+	sub = s.expect("sub", `{"kind":"keys","snapshot":true}`)
+	sub.reply(t, `,"seq":0,"log":"new"`)
+	sub.push(t, events(0, "5.0", `,"snapshot":true,"more":true`))
+	sub.push(t, events(9, "", "")) // no end
+	sub.push(t, events(9, "", `,"snapshot":true`))
+	s.holds(4)
+	s.hears("gap|new:4", "snapshot_begin|new:4", "state k5.0|new:4", "snapshot_end|new:9")
 
 	// A server that has neither the events nor a snapshot.
 	opened := s.open(context.Background(), WatchOptions{Kind: WatchDocs, From: "7", OnGap: TakeSnapshot})
