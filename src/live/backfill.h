@@ -9,16 +9,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "live/event_text.h"
+#include "live/event_queue.h"
+#include "live/filter.h"
 #include "live/live_source.h"
 
 namespace fluxion {
-
-// An event on its way to a subscriber.
-struct QueuedEvent {
-    uint64_t seq = 0;
-    SharedEvent text;
-};
 
 struct BackfillPiece {
     Status status; // not ok: there is no more; Code::Compacted: the log does not hold what is next

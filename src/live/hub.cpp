@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/release.h"
-
 namespace fluxion {
 
 namespace {
@@ -43,6 +41,8 @@ Hub::~Hub()
     if (m_attached)
         m_shared.source.broadcast().detach(*this);
     m_shared.subscriptions -= m_subscriptions.size();
+    for (const auto& [id, sub] : m_subscriptions)
+        dropQueue(*sub);
 }
 
 Result<Hub::Subscribed> Hub::subscribe(Filter filter, SubscribeFrom from, EventSink& sink)
@@ -55,6 +55,8 @@ Result<Hub::Subscribed> Hub::subscribe(Filter filter, SubscribeFrom from, EventS
     const uint64_t newest = std::max(m_seenSeq, m_shared.source.appliedSeq());
     if (from.seq && (*from.seq > newest || *from.seq + 1 < m_shared.source.oldestSeq())) {
         const bool beyond = *from.seq > newest;
+        if (m_subscriptions.empty())
+            stopListening();
         return {Code::Compacted, "the log " +
                                      std::string(beyond ? "ends with seq " : "begins with seq ") +
                                      std::to_string(beyond ? newest : oldestResumeSeq() + 1)};
@@ -102,12 +104,16 @@ void Hub::remove(uint64_t id)
     std::erase(list->second, &sub);
     if (list->second.empty())
         m_lists.erase(list);
-    m_shared.queuedEvents -= sub.queue.size() - sub.queueHead;
+    dropQueue(sub);
     m_subscriptions.erase(at);
     --m_shared.subscriptions;
-    if (!m_subscriptions.empty())
-        return;
-    // Nobody listens: nothing has to be prepared any more.
+    if (m_subscriptions.empty())
+        stopListening();
+}
+
+// There is nobody to hear of it: nothing has to be prepared any more.
+void Hub::stopListening()
+{
     m_shared.source.broadcast().detach(*this);
     m_attached = false;
     m_recent.clear();
@@ -244,9 +250,14 @@ void Hub::markDirty(Subscription& sub)
 
 void Hub::enqueue(Subscription& sub, QueuedEvent event)
 {
-    sub.queueBytes += event.text->text().size();
-    sub.queue.push_back(std::move(event));
+    sub.queue.push(std::move(event));
     ++m_shared.queuedEvents;
+}
+
+void Hub::dropQueue(Subscription& sub)
+{
+    m_shared.queuedEvents -= sub.queue.size();
+    sub.queue.clear();
 }
 
 void Hub::flushDirty()
@@ -262,21 +273,16 @@ void Hub::flushDirty()
 bool Hub::isOverfull(const Subscription& sub) const
 {
     const LiveLimits& limits = m_shared.limits;
-    return sub.queue.size() - sub.queueHead > limits.maxQueueEvents ||
-           sub.queueBytes > limits.maxQueueBytes || m_shared.eventBytes > limits.maxTotalBytes;
+    return sub.queue.size() > limits.maxQueueEvents || sub.queue.bytes() > limits.maxQueueBytes ||
+           m_shared.eventBytes > limits.maxTotalBytes;
 }
 
 // May end the subscription.
 void Hub::flush(Subscription& sub)
 {
-    while (sub.queueHead < sub.queue.size() && sub.sink->takesEvents())
+    while (!sub.queue.empty() && sub.sink->takesEvents())
         sendSome(sub);
-    if (sub.queueHead == sub.queue.size()) {
-        if (sub.queue.capacity() > 64)
-            release(sub.queue);
-        else
-            sub.queue.clear();
-        sub.queueHead = 0;
+    if (sub.queue.empty()) {
         if (sub.state != State::Live)
             advance(sub);
     } else if (sub.state == State::Live && isOverfull(sub)) {
@@ -291,22 +297,20 @@ void Hub::sendSome(Subscription& sub)
     frame.snapshot = sub.state == State::Snapshot;
     size_t bytes = 0;
     uint64_t last = 0;
-    const size_t head = sub.queueHead;
-    while (sub.queueHead < sub.queue.size() && bytes < m_shared.limits.frameBytes) {
-        QueuedEvent& event = sub.queue[sub.queueHead++];
+    while (!sub.queue.empty() && bytes < m_shared.limits.frameBytes) {
+        QueuedEvent event = sub.queue.pop();
         bytes += event.text->text().size();
         last = event.seq;
         frame.events.push_back(std::move(event.text));
     }
-    sub.queueBytes -= bytes;
-    m_shared.queuedEvents -= sub.queueHead - head;
+    m_shared.queuedEvents -= frame.events.size();
     if (frame.snapshot) {
         frame.more = true;
-    } else if (sub.queueHead == sub.queue.size()) {
+    } else if (sub.queue.empty()) {
         frame.seq = resumeSeq(sub);
     } else {
-        frame.more = sub.queue[sub.queueHead].seq == last;
-        frame.seq = sub.queue[sub.queueHead].seq - 1;
+        frame.more = sub.queue.nextSeq() == last;
+        frame.seq = sub.queue.nextSeq() - 1;
     }
     sub.sentUs = m_shared.clock.steadyUs();
     sub.sink->send(sub.id, frame);
@@ -317,8 +321,8 @@ uint64_t Hub::resumeSeq(const Subscription& sub) const
 {
     if (sub.state == State::Snapshot)
         return 0;
-    if (sub.queueHead < sub.queue.size())
-        return sub.queue[sub.queueHead].seq - 1;
+    if (!sub.queue.empty())
+        return sub.queue.nextSeq() - 1;
     return sub.state == State::Live ? std::max(sub.position, m_seenSeq) : sub.position;
 }
 
@@ -350,14 +354,14 @@ void Hub::endSnapshot(Subscription& sub)
     advance(sub);
 }
 
-// From here on the news, if none is missing in between.
+// From here on the news, if none is missing in between, and not so many came that a slow client
+// would be let go for them: it goes on with the log, at its own pace.
 bool Hub::join(Subscription& sub)
 {
     if (sub.position < m_seenSeq &&
         (m_recent.empty() || m_recent.front()->firstSeq > sub.position + 1))
         return false;
     sub.state = State::Live;
-    sub.backfill.reset();
     for (const SharedBatch& batch : m_recent) {
         if (batch->lastSeq <= sub.position)
             continue;
@@ -365,9 +369,16 @@ bool Hub::join(Subscription& sub)
         uint64_t number = 0;
         for (const Change& change : batch->changes)
             offer(sub, change, ++number, texts);
+        if (sub.queue.size() > m_shared.limits.maxQueueEvents / 2 ||
+            sub.queue.bytes() > m_shared.limits.maxQueueBytes / 2) {
+            dropQueue(sub);
+            sub.state = State::Log;
+            return false;
+        }
     }
+    sub.backfill.reset();
     sub.position = std::max(sub.position, m_seenSeq);
-    if (sub.queueHead < sub.queue.size())
+    if (!sub.queue.empty())
         flush(sub);
     return true;
 }
@@ -427,7 +438,7 @@ void Hub::tick()
     for (auto& [id, sub] : m_subscriptions) {
         if (sub->state != State::Live && !sub->reading)
             waiting.push_back(id);
-        if (sub->state != State::Live || sub->queueHead < sub->queue.size() ||
+        if (sub->state != State::Live || !sub->queue.empty() ||
             now - sub->sentUs < m_shared.limits.bookmarkIntervalUs || !sub->sink->takesEvents())
             continue;
         EventFrame bookmark;

@@ -114,9 +114,7 @@ class Hub : private Feed {
         EventSink* sink = nullptr;
         State state = State::Live;
         uint64_t position = 0; // all up to here is in the queue or was sent
-        std::vector<QueuedEvent> queue;
-        size_t queueHead = 0;
-        size_t queueBytes = 0;
+        EventQueue queue;
         std::shared_ptr<Backfill> backfill;
         bool reading = false; // a piece of it is being made
         bool atEnd = false;   // the last piece said so
@@ -141,8 +139,10 @@ class Hub : private Feed {
     void evict(Subscription& sub);
     void end(Subscription& sub, Error error);
     void remove(uint64_t id);
+    void stopListening();
     void markDirty(Subscription& sub);
     uint64_t resumeSeq(const Subscription& sub) const;
+    void dropQueue(Subscription& sub);
     bool isOverfull(const Subscription& sub) const;
     Subscription* find(uint64_t id);
     std::vector<Subscription*>& listOf(const Filter& filter);

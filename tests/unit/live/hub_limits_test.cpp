@@ -1,0 +1,332 @@
+// What happens to those who cannot keep up, and to those for whom the log no longer reaches back.
+
+#include <doctest/doctest.h>
+
+#include "unit/live/live_fixture.h"
+
+using namespace fluxion;
+
+namespace {
+
+// A client that resumes where the ended one may gets exactly what that one did not.
+void checkRest(LiveFixture& f, const TestClient& ended)
+{
+    REQUIRE(ended.ended);
+    ended.check(f.log);
+    TestClient next;
+    next.wanted = ended.wanted;
+    next.subscribe(*f.hub, {false, ended.ended->seq});
+    f.settleAll();
+    next.check(f.log, f.log.through());
+    const size_t missing = f.log.told(ended.wanted, ended.ended->seq, f.log.through()).size();
+    CHECK(next.changes.size() == missing);
+    CHECK(missing > 0);
+    f.hub->unsubscribe(next.id);
+}
+
+// Takes two frames of one event each, then no more.
+LiveLimits smallLimits()
+{
+    LiveLimits limits;
+    limits.frameBytes = 1;
+    return limits;
+}
+
+struct Crowd {
+    TestClient slow, quick, other;
+
+    explicit Crowd(LiveFixture& f)
+    {
+        slow.room = 2;
+        other.wanted.name = "none"; // has nothing to take, and so cannot be late
+        other.room = 0;
+        for (TestClient* client : {&slow, &quick, &other})
+            client->subscribe(*f.hub);
+    }
+};
+
+} // namespace
+
+TEST_CASE("who has too many events waiting is let go, alone")
+{
+    LiveLimits limits = smallLimits();
+    limits.maxQueueEvents = 5;
+    LiveFixture f(limits);
+    Crowd crowd(f);
+    for (int i = 0; i < 7; ++i) {
+        f.write(set("c", "k"));
+        f.settle();
+    }
+    CHECK_FALSE(crowd.slow.ended);
+    CHECK(f.shared->queuedEvents == 5);
+    f.write(set("c", "k"));
+    f.settle();
+    REQUIRE(crowd.slow.ended);
+    CHECK(crowd.slow.ended->error.code == Code::Evicted);
+    CHECK(crowd.slow.ended->seq == 2);
+    CHECK(crowd.slow.ended->oldestSeq == 0);
+    CHECK(f.shared->evictions == 1);
+    CHECK(f.shared->queuedEvents == 0);
+    CHECK(f.shared->subscriptions == 2);
+    CHECK(f.hub->unsubscribe(crowd.slow.id) == 0);
+    f.hub->resume(crowd.slow.id); // too late, and no harm
+    checkRest(f, crowd.slow);
+    crowd.quick.check(f.log, 8);
+    CHECK_FALSE(crowd.quick.ended);
+    CHECK_FALSE(crowd.other.ended);
+}
+
+TEST_CASE("who has too many bytes waiting is let go, alone")
+{
+    LiveLimits limits = smallLimits();
+    limits.maxQueueBytes = 10'000;
+    LiveFixture f(limits);
+    Crowd crowd(f);
+    for (int i = 0; i < 20 && !crowd.slow.ended; ++i) {
+        f.write(set("c", "k", std::string(1900, 'v')));
+        f.settle();
+    }
+    CHECK(f.log.through() == 8); // 5 fit
+    CHECK(crowd.slow.ended->error.code == Code::Evicted);
+    CHECK(crowd.slow.ended->seq == 2);
+    CHECK(f.shared->eventBytes == 0);
+    checkRest(f, crowd.slow);
+    CHECK_FALSE(crowd.quick.ended);
+    CHECK_FALSE(crowd.other.ended);
+}
+
+TEST_CASE("when all that waits is too much, those go who have something waiting")
+{
+    LiveLimits limits = smallLimits();
+    limits.maxTotalBytes = 30'000;
+    LiveFixture f(limits);
+    Crowd crowd(f);
+    TestClient slower[2];
+    slower[0].wanted.fields.time = true; // a text of its own
+    slower[1].wanted.collection = "e";
+    for (TestClient& client : slower) {
+        client.room = 0;
+        client.subscribe(*f.hub);
+    }
+    while (f.shared->evictions == 0 && f.log.through() < 100) {
+        f.write(set("c", "k", std::string(1900, 'v')));
+        f.settle();
+        CHECK(f.shared->eventBytes <= limits.maxTotalBytes);
+    }
+    CHECK(f.log.through() > 7);
+    CHECK(f.log.through() < 12);
+    CHECK_FALSE(crowd.quick.ended);
+    CHECK_FALSE(crowd.other.ended);
+    CHECK_FALSE(slower[1].ended);
+    for (const TestClient* client : {&crowd.slow, &slower[0]}) {
+        if (client->ended)
+            checkRest(f, *client);
+    }
+    crowd.quick.check(f.log, f.log.through());
+}
+
+TEST_CASE("who is let go in the middle of a seq gets that seq again, from its start")
+{
+    LiveLimits limits;
+    limits.frameBytes = 1000;
+    limits.maxQueueEvents = 50;
+    LiveFixture f(limits);
+    TestClient client;
+    client.wanted.documents = true;
+    client.subscribe(*f.hub);
+    client.room = 3;
+    f.write(insert({{"c", "d", 1}}));
+    std::vector<TestRecord> list;
+    for (int64_t ts = 0; ts < 100; ++ts)
+        list.push_back({"c", "d", ts, std::string(100, 'x')});
+    f.write(insert(list));
+    f.settle();
+    REQUIRE(client.ended);
+    CHECK(client.frames.back().more);
+    CHECK(client.ended->seq == 1);
+    checkRest(f, client);
+}
+
+TEST_CASE("a thread that falls too far behind loses its place, but those who read the log do not")
+{
+    LiveLimits limits = smallLimits();
+    limits.maxTotalBytes = 20'000;
+    LiveFixture f(limits);
+    f.write({set("c", "k"), set("c", "k")});
+    TestClient live;
+    TestClient idle;
+    TestClient late;
+    live.subscribe(*f.hub);
+    idle.wanted.name = "none";
+    idle.subscribe(*f.hub);
+    late.subscribe(*f.hub, {false, 1});
+    f.write(set("c", "k"));
+    f.settle();
+    CHECK(late.through() == 3);
+    TestClient reading;
+    TestClient state;
+    reading.subscribe(*f.hub, {false, 0});
+    state.subscribe(*f.hub, {true, {}});
+    for (int i = 0; i < 30; ++i)
+        f.write(set("c", "k", std::string(1900, 'v')));
+    f.settleAll();
+    for (const TestClient* client : {&live, &idle, &late}) {
+        REQUIRE(client->ended);
+        CHECK(client->ended->error.code == Code::Evicted);
+        CHECK(client->ended->seq == 3);
+        client->check(f.log);
+    }
+    CHECK(f.shared->evictions == 3);
+    checkRest(f, live);
+    for (const TestClient* client : {&reading, &state}) {
+        CHECK_FALSE(client->ended);
+        client->check(f.log, f.log.through());
+        CHECK(client->through() == f.log.through());
+    }
+    state.checkState(f.log, f.engine().nowUs());
+    f.write(set("c", "k"));
+    f.settle();
+    reading.check(f.log, 34);
+}
+
+TEST_CASE("all are let go, and the thread begins anew")
+{
+    LiveLimits limits;
+    limits.maxTotalBytes = 5000;
+    LiveFixture f(limits);
+    TestClient first;
+    first.subscribe(*f.hub);
+    for (int i = 0; i < 5; ++i)
+        f.write(set("c", "k", std::string(1900, 'v')));
+    TestClient second;
+    second.subscribe(*f.hub); // between the loss and its discovery
+    f.settle();
+    CHECK((first.ended && second.ended));
+    CHECK(f.shared->subscriptions == 0);
+    TestClient third;
+    third.subscribe(*f.hub);
+    CHECK(third.start == 5);
+    f.write(set("c", "k"));
+    f.settle();
+    third.check(f.log, 6);
+    checkRest(f, first);
+    checkRest(f, second);
+}
+
+TEST_CASE("who reads the log may be slow, and is not let go for it")
+{
+    LiveLimits limits = smallLimits();
+    limits.maxQueueEvents = 5;
+    limits.piece.eventBytes = 1000;
+    LiveFixture f(limits);
+    for (int i = 0; i < 20; ++i)
+        f.write(set("c", "k", std::string(80, 'v')));
+    TestClient client;
+    TestClient quick; // so that there are news
+    quick.subscribe(*f.hub);
+    client.room = 0;
+    client.subscribe(*f.hub, {false, 0});
+    uint64_t n = 0;
+    while (client.through() < f.log.through() && ++n < 1000) {
+        if (n % 2 == 0 && n < 200) // as fast as it takes them
+            f.write(set("c", "k", std::string(80, 'v')));
+        f.settle();
+        client.room = n < 200 ? 1 : 2;
+        f.hub->resume(client.id);
+    }
+    CHECK(n < 1000);
+    REQUIRE_FALSE(client.ended);
+    client.check(f.log, f.log.through());
+}
+
+TEST_CASE("what comes while a slow one reads the log is no reason to let it go when it joins")
+{
+    LiveLimits limits = smallLimits();
+    limits.maxQueueEvents = 5;
+    LiveFixture f(limits);
+    f.write({set("c", "k"), set("c", "k")});
+    TestClient client;
+    client.room = 0;
+    client.subscribe(*f.hub, {false, 0});
+    f.settle(); // the end of the log was reached; the two wait for their client
+    for (int i = 0; i < 20; ++i) {
+        f.write(set("c", "k"));
+        f.settle();
+    }
+    client.room = 2; // enough to come to the join, and not for what came since
+    f.hub->resume(client.id);
+    f.settle();
+    CHECK_FALSE(client.ended);
+    for (int i = 0; i < 100 && client.through() < f.log.through(); ++i) {
+        client.room = 1;
+        f.hub->resume(client.id);
+        f.settle();
+    }
+    CHECK_FALSE(client.ended);
+    client.check(f.log, f.log.through());
+}
+
+TEST_CASE("when all that waits is too much nothing more is read, until it is less")
+{
+    LiveLimits limits = smallLimits();
+    limits.maxTotalBytes = 3000;
+    limits.piece.eventBytes = 2000;
+    LiveFixture f(limits);
+    for (int i = 0; i < 10; ++i)
+        f.write(set("c", "k", std::string(900, 'v')));
+    TestClient clients[4];
+    for (TestClient& client : clients) {
+        client.room = 0;
+        client.subscribe(*f.hub, {false, 0});
+    }
+    f.settle();
+    clients[0].room = SIZE_MAX;
+    f.hub->resume(clients[0].id);
+    f.settle();
+    CHECK(clients[0].through() < 10); // the others hold more than there may be
+    CHECK(f.shared->eventBytes > limits.maxTotalBytes);
+    for (TestClient& client : clients) {
+        client.room = SIZE_MAX;
+        f.hub->resume(client.id);
+    }
+    f.settleAll();
+    for (TestClient& client : clients) {
+        CHECK_FALSE(client.ended);
+        client.check(f.log, 10);
+    }
+}
+
+TEST_CASE("the log drops what a subscription was about to read")
+{
+    LiveLimits limits;
+    limits.piece.eventBytes = 1500;
+    LiveFixture f(limits, liveOptions(20'000, 20'000));
+    const auto write = [&](int count) {
+        for (int i = 0; i < count; ++i)
+            f.write(set("c", "k", std::string(900, 'v')));
+    };
+    write(10);
+    TestClient client;
+    client.subscribe(*f.hub, {false, 0});
+    CHECK(f.reads.step());
+    CHECK(f.tasks.step());
+    CHECK(client.through() == 2);
+    write(40);
+    REQUIRE(f.engine().oldestSeq() > 20);
+    f.settle();
+    REQUIRE(client.ended);
+    CHECK(client.ended->error.code == Code::Compacted);
+    CHECK(client.ended->seq == 2);
+    CHECK(client.ended->oldestSeq == f.engine().oldestSeq() - 1);
+    CHECK(client.ended->oldestSeq == f.hub->oldestResumeSeq());
+    CHECK(f.shared->evictions == 0);
+    client.check(f.log);
+    // From the oldest on there is all that is held; from one before it nothing.
+    TestClient next;
+    const auto refused = f.hub->subscribe({}, {false, client.ended->oldestSeq - 1}, next);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == Code::Compacted);
+    next.subscribe(*f.hub, {false, client.ended->oldestSeq});
+    f.settleAll();
+    next.check(f.log, 50);
+}
