@@ -1,0 +1,226 @@
+// History from the log is what was told live; a snapshot is one moment, whatever goes on.
+
+#include <doctest/doctest.h>
+
+#include "live/backfill.h"
+#include "unit/live/live_wishes.h"
+#include "unit/store/model_seed.h"
+
+using namespace fluxion;
+
+namespace {
+
+// All that a backfill tells, through `client`'s eyes; how many pieces it took.
+size_t readAll(Backfill& backfill, std::vector<QueuedEvent>& events, uint64_t& through)
+{
+    for (size_t pieces = 1; pieces < 100'000; ++pieces) {
+        BackfillPiece piece = backfill.next();
+        REQUIRE(piece.status.ok());
+        CHECK((piece.events.empty() || piece.events.back().seq <= piece.through));
+        for (QueuedEvent& event : piece.events)
+            events.push_back(std::move(event));
+        through = piece.through;
+        if (piece.atEnd)
+            return pieces;
+    }
+    FAIL("it does not end");
+    return 0;
+}
+
+std::shared_ptr<const Filter> share(const Wanted& wanted)
+{
+    return std::make_shared<const Filter>(wanted.filter());
+}
+
+} // namespace
+
+TEST_CASE("the log tells what was told live: random operations, every filter, from every seq")
+{
+    std::mt19937_64 random = seededRandom("live and from the log");
+    for (const bool inMemory : {true, false}) {
+        LiveLimits limits;
+        limits.maxQueueEvents = SIZE_MAX;
+        LiveFixture f(limits, liveOptions(64 << 20, 16384), inMemory);
+        LiveWishes wishes(random);
+        std::vector<TestClient> clients(40);
+        for (TestClient& client : clients) {
+            client.wanted = wishes.wanted();
+            client.subscribe(*f.hub);
+        }
+        for (int turn = 0; turn < 400; ++turn) {
+            std::vector<Wish> batch;
+            for (uint64_t n = 0; n <= wishes.below(4); ++n)
+                batch.push_back(wishes.next(f.engine().store()));
+            f.write(batch);
+            f.settle();
+            f.clock().advanceUs(static_cast<int64_t>(wishes.below(5000)));
+        }
+        for (const TestClient& client : clients) {
+            client.check(f.log, f.log.through());
+            const uint64_t after = wishes.below(2) == 0 ? 0 : wishes.below(f.log.through() + 1);
+            const PieceLimits small{1 + wishes.below(3000), 1 + wishes.below(9000)};
+            LogBackfill backfill(f.engine(), f.shared->eventBytes, share(client.wanted), after,
+                                 small);
+            std::vector<QueuedEvent> events;
+            uint64_t through = 0;
+            readAll(backfill, events, through);
+            CHECK(through == f.log.through());
+            size_t first = 0; // of the live ones
+            while (first < client.changes.size() && client.changes[first].seq <= after)
+                ++first;
+            REQUIRE(events.size() == client.changes.size() - first);
+            for (size_t i = 0; i < events.size(); ++i) {
+                CHECK(events[i].text->text() == client.changes[first + i].text);
+                CHECK(events[i].seq == client.changes[first + i].seq);
+            }
+        }
+        CHECK(f.log.through() > 400);
+    }
+}
+
+TEST_CASE("a piece ends where it is enough, and says how far it looked")
+{
+    LiveFixture f;
+    for (int i = 0; i < 10; ++i)
+        f.write({set("c", "k", std::string(900, 'v')), set("e", "k", std::string(900, 'v'))});
+    Wanted wanted;
+    wanted.collection = "c";
+    LogBackfill byEvents(f.engine(), f.shared->eventBytes, share(wanted), 3, {1500, SIZE_MAX});
+    BackfillPiece piece = byEvents.next();
+    CHECK(piece.events.size() == 2); // of seqs 5 and 7
+    CHECK(piece.through == 8);       // whole batches
+    CHECK_FALSE(piece.atEnd);
+    CHECK(piece.events[0].seq == 5);
+    std::vector<QueuedEvent> events;
+    uint64_t through = 0;
+    CHECK(readAll(byEvents, events, through) == 4);
+    CHECK(events.size() == 6);
+    CHECK(through == 20);
+    // What comes later is found later.
+    f.write({set("e", "k"), set("c", "k")});
+    piece = byEvents.next();
+    CHECK(piece.events.size() == 1);
+    CHECK(piece.through == 22);
+    CHECK(piece.atEnd);
+    CHECK(byEvents.next().atEnd);
+
+    // Bytes read count also where nothing is found.
+    wanted.collection = "none";
+    LogBackfill byBytes(f.engine(), f.shared->eventBytes, share(wanted), 0, {SIZE_MAX, 5000});
+    events.clear();
+    CHECK(readAll(byBytes, events, through) == 4);
+    CHECK(events.empty());
+    CHECK(through == 22);
+
+    LogBackfill whole(f.engine(), f.shared->eventBytes, share({}), 0);
+    CHECK(readAll(whole, events, through) == 1);
+    CHECK(events.size() == 22);
+}
+
+TEST_CASE("what the log has dropped: an end, or a past that is not known")
+{
+    LiveFixture f({}, liveOptions(20'000, 20'000));
+    f.write(set("c", "k", "red"));
+    LogBackfill early(f.engine(), f.shared->eventBytes, share({}), 0, {500, SIZE_MAX});
+    CHECK(early.next().through == 1);
+    for (int i = 0; i < 40; ++i)
+        f.write(set("c", "other", std::string(900, 'v')));
+    const BackfillPiece piece = early.next();
+    REQUIRE_FALSE(piece.status.ok());
+    CHECK(piece.status.error().code == Code::Compacted);
+    CHECK(piece.through == 1);
+    CHECK(piece.events.empty());
+    // It may have been in sight: told as if it was, without what nobody knows.
+    f.write(set("c", "k", "blue"));
+    f.write(set("c", "k", "red"));
+    Wanted wanted;
+    wanted.name = "k";
+    wanted.has = "red";
+    wanted.fields.previous = true;
+    LogBackfill late(f.engine(), f.shared->eventBytes, share(wanted), 41);
+    std::vector<QueuedEvent> events;
+    uint64_t through = 0;
+    readAll(late, events, through);
+    REQUIRE(events.size() == 2);
+    CHECK(events[0].text->text() ==
+          R"({"seq":42,"i":0,"op":"set","col":"c","key":"k","ver":2,"left":true})");
+    CHECK(events[1].text->text() ==
+          R"({"seq":43,"i":0,"op":"set","col":"c","key":"k","ver":3,"entered":true,)"
+          R"("value":"red","previous":"blue"})");
+}
+
+TEST_CASE("a snapshot is one moment, while writes go on between its pieces")
+{
+    std::mt19937_64 random = seededRandom("snapshots");
+    LiveWishes wishes(random);
+    for (int round = 0; round < 60; ++round) {
+        LiveLimits limits;
+        limits.piece.eventBytes = 1 + wishes.below(1000);
+        limits.frameBytes = 1 + wishes.below(1000);
+        LiveFixture f(limits);
+        const auto write = [&](uint64_t count) {
+            std::vector<Wish> batch;
+            for (uint64_t n = 0; n < count; ++n)
+                batch.push_back(wishes.next(f.engine().store()));
+            f.write(batch);
+        };
+        write(wishes.below(60));
+        std::vector<TestClient> clients(4);
+        for (TestClient& client : clients) {
+            client.wanted = wishes.wanted();
+            client.subscribe(*f.hub, {true, {}});
+        }
+        while (f.reads.step() || f.tasks.step()) {
+            if (wishes.below(2) == 0 && f.log.through() < 300)
+                write(1 + wishes.below(3));
+            f.clock().advanceUs(static_cast<int64_t>(wishes.below(2000)));
+        }
+        f.settleAll();
+        for (const TestClient& client : clients) {
+            client.checkState(f.log, f.engine().nowUs());
+            client.check(f.log, f.log.through());
+        }
+    }
+}
+
+TEST_CASE("a snapshot of many pages: split, whole, and none of what is over")
+{
+    LiveFixture f;
+    constexpr size_t kKeys = 2000;
+    for (size_t i = 0; i < kKeys; ++i)
+        f.write(SetKeyProposal{
+            "c", "k" + std::to_string(i), std::string(100, 'v'), {}, i % 4 == 0 ? 1000 : 0});
+    f.write({insert({{"c", "d", 1, "old"}, {"c", "d", 3, "new"}, {"c", "d", 2, "mid"}}),
+             removeKey("c", "k1")});
+    f.clock().advanceUs(1000); // over, but no entry says so yet
+    SnapshotBackfill keys(f.engine(), f.shared->eventBytes, share({}), {5000, 0});
+    const BackfillPiece first = keys.next();
+    CHECK(first.events.size() > 20);
+    CHECK(first.events.size() < 50); // a part of a page
+    CHECK_FALSE(first.atEnd);
+    CHECK(first.through == kKeys + 2);
+    f.write(drop("c"));
+    std::vector<QueuedEvent> events;
+    uint64_t through = 0;
+    CHECK(readAll(keys, events, through) > 20);
+    CHECK(through == kKeys + 2);
+    CHECK(first.events.size() + events.size() == kKeys - kKeys / 4 - 1);
+
+    Wanted wanted;
+    wanted.documents = true;
+    SnapshotBackfill after(f.engine(), f.shared->eventBytes, share(wanted));
+    events.clear();
+    CHECK(readAll(after, events, through) == 1);
+    CHECK(events.empty());
+    f.write(insert({{"c", "d", 1, "old"}, {"c", "d", 3, "new"}, {"e", "d", 2, "mid"}}));
+    wanted.has = "o"; // of the latest record, not of any
+    SnapshotBackfill none(f.engine(), f.shared->eventBytes, share(wanted));
+    readAll(none, events, through);
+    CHECK(events.empty());
+    wanted.has = "new";
+    SnapshotBackfill one(f.engine(), f.shared->eventBytes, share(wanted));
+    readAll(one, events, through);
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].text->text() ==
+          R"({"seq":0,"i":0,"op":"inserted","col":"c","doc":"d","ts":3,"data":"new"})");
+}
