@@ -22,7 +22,8 @@ bool isAbout(const Change& change, const KeyName& name)
 
 Result<KeyVersion> readKeyVersion(LiveSource& source, const KeyName& name, uint64_t seq)
 {
-    auto batch = source.readLog(seq - 1)->next(seq);
+    const std::unique_ptr<LogCursor> log = source.readLog(seq - 1); // what it read lives in it
+    auto batch = log->next(seq);
     if (!batch)
         return batch.error();
     if (batch.value()) {
