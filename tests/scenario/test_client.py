@@ -278,6 +278,14 @@ def test_where_and_how(fluxion):
             os.close(writing)
             equal(process.wait(30), 0, "exit code")
         assert SECRET not in line and "name=x" in line, line
+    with suite.case("snap and stat: a figure in each line; --json as it came"):
+        for command, names in (("snap", ["seq", "bytes", "ms"]), ("stat", ["seq", "connections"])):
+            code, out, err = fluxion(command)
+            equal((code, err), (0, ""))
+            figures = dict(line.split("\t") for line in out.splitlines())
+            for name in names:
+                assert figures[name].isdigit(), f"{command}: {name} in {out}"
+            equal(sorted(json.loads(fluxion(command, "--json")[1])), sorted([*figures, "id"]))
     with suite.case("conn: the client has a name, and marks itself"):
         code, out, _ = fluxion("conn")
         equal(code, 0)
@@ -325,7 +333,7 @@ def test_tls():
 
 
 try:
-    with FluxionServer(data=False) as shared:
+    with FluxionServer() as shared:
         commands = Commands(shared)
         for test in (test_values, test_documents, test_records, test_json, test_failures,
                      test_where_and_how):
