@@ -509,8 +509,6 @@ type LogRequest struct {
 	Reverse *bool `json:"reverse,omitempty"`
 	// At most so many; 1000 by default, 10000 at most.
 	Limit *int `json:"limit,omitempty"`
-	// Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`.
-	MinSeq Position `json:"min_seq,omitempty"`
 }
 
 // LogReply is what `log` answers.

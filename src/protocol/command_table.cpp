@@ -197,8 +197,7 @@ constexpr FieldSpec kLogPayload[] = {
     {"lt", "integer", kOptional, kLiteral, "Only entries with a lower seq."},
     {"lte", "integer", kOptional, kLiteral, "Only this seq and lower ones."},
     {"reverse", "boolean", kOptional, kLiteral, "Newest first."},
-    {"limit", "integer", kOptional, kLiteral, "At most so many; 1000 by default, 10000 at most."},
-    kMinSeq};
+    {"limit", "integer", kOptional, kLiteral, "At most so many; 1000 by default, 10000 at most."}};
 constexpr FieldSpec kLogReply[] = {
     {"entries", "json[]", kRequired, kLiteral,
      "Objects with `seq`, `time` (milliseconds since 1970 UTC), `actor` (the id of the API key, 0 "

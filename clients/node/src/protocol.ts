@@ -470,8 +470,6 @@ export interface LogRequest {
   reverse?: boolean;
   /** At most so many; 1000 by default, 10000 at most. */
   limit?: Int64;
-  /** Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`. */
-  min_seq?: Position;
 }
 
 /** What `log` answers. */
