@@ -24,20 +24,9 @@ class Expiries {
 
     // The key's expiry changes; 0: none. Nothing to do in the common case, two zeros.
     void change(uint32_t tenant, std::string_view collection, std::string_view key,
-                int64_t beforeUs, int64_t afterUs)
-    {
-        if (beforeUs == afterUs)
-            return;
-        if (beforeUs != 0)
-            m_keys.erase({beforeUs, tenant, std::string(collection), std::string(key)});
-        if (afterUs != 0)
-            m_keys.insert({afterUs, tenant, std::string(collection), std::string(key)});
-    }
-    void drop(uint32_t tenant, std::string_view collection)
-    {
-        std::erase_if(
-            m_keys, [&](const Key& k) { return k.tenant == tenant && k.collection == collection; });
-    }
+                int64_t beforeUs, int64_t afterUs);
+    // O(keys of the collection that expire).
+    void drop(uint32_t tenant, std::string_view collection);
 
     bool empty() const { return m_keys.empty(); }
     size_t size() const { return m_keys.size(); }
@@ -46,7 +35,23 @@ class Expiries {
     auto end() const { return m_keys.end(); }
 
   private:
+    using CollectionView = std::pair<uint32_t, std::string_view>;
+    struct ByCollection {
+        using is_transparent = void;
+        bool operator()(const Key* a, const Key* b) const
+        {
+            const auto order =
+                std::tie(a->tenant, a->collection) <=> std::tie(b->tenant, b->collection);
+            return order != 0 ? order < 0 : *a < *b;
+        }
+        bool operator()(const Key* a, const CollectionView& b) const
+        {
+            return CollectionView(a->tenant, a->collection) < b;
+        }
+    };
+
     std::set<Key> m_keys;
+    std::set<const Key*, ByCollection> m_byCollection; // of m_keys
 };
 
 } // namespace fluxion
