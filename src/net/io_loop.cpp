@@ -4,6 +4,8 @@
 #include <utility>
 
 #include <QSslSocket>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +20,9 @@ namespace {
 
 constexpr int kTickMs = 500;
 constexpr size_t kReadBufferBytes = 64 * 1024;
+// What the kernel takes of a connection beyond what is on its way. Else it takes megabytes for each
+// client that does not read, and a few hundred of those use up what it has for all sockets.
+constexpr int kUnsentBytes = 128 * 1024;
 
 } // namespace
 
@@ -76,6 +81,8 @@ void IoLoop::onAdopt(qintptr descriptor)
         return;
     }
     socket->setSocketOption(QAbstractSocket::LowDelayOption, 1);
+    ::setsockopt(static_cast<int>(descriptor), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes,
+                 sizeof kUnsentBytes);
     if (tls) {
         auto* const secure = static_cast<QSslSocket*>(socket);
         secure->setSslConfiguration(limits().tls);
