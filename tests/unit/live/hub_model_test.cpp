@@ -161,7 +161,7 @@ class Round {
     {
         // Nothing more comes after it; what came before it is what the log says up to there.
         const uint64_t seq = m.hub->unsubscribe(m.client.id);
-        CHECK((m.client.snapshot && !m.client.stateSeq) == (seq == 0 && m.client.snapshot));
+        CHECK((seq == 0 || !m.client.snapshot || m.client.stateSeq));
         judge(m, seq);
         ++m_counts.left;
         std::erase_if(m_members, [&](const Member& other) { return &other == &m; });
