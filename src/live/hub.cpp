@@ -273,11 +273,26 @@ void Hub::flushDirty()
 bool Hub::isOverfull(const Subscription& sub) const
 {
     const LiveLimits& limits = m_shared.limits;
-    return sub.queue.size() > limits.maxQueueEvents || sub.queue.bytes() > limits.maxQueueBytes ||
-           m_shared.eventBytes > limits.maxTotalBytes;
+    return sub.queue.size() > limits.maxQueueEvents || sub.queue.bytes() > limits.maxQueueBytes;
 }
 
-// May end the subscription.
+// When all that waits is too much: lets go those who hold most of it, and not whoever comes by.
+void Hub::makeRoom()
+{
+    while (m_shared.eventBytes > m_shared.limits.maxTotalBytes) {
+        Subscription* most = nullptr;
+        for (const auto& [id, sub] : m_subscriptions) {
+            if (sub->state == State::Live && !sub->queue.empty() &&
+                (!most || sub->queue.bytes() > most->queue.bytes()))
+                most = sub.get();
+        }
+        if (!most)
+            return; // other threads', or read from the log, where it waits for its client
+        evict(*most);
+    }
+}
+
+// May end subscriptions, also this one.
 void Hub::flush(Subscription& sub)
 {
     while (!sub.queue.empty() && sub.sink->takesEvents())
@@ -285,8 +300,10 @@ void Hub::flush(Subscription& sub)
     if (sub.queue.empty()) {
         if (sub.state != State::Live)
             advance(sub);
-    } else if (sub.state == State::Live && isOverfull(sub)) {
-        evict(sub);
+    } else if (sub.state == State::Live) {
+        if (isOverfull(sub))
+            evict(sub);
+        makeRoom();
     }
 }
 
@@ -446,6 +463,7 @@ void Hub::tick()
         sub->sentUs = now;
         sub->sink->send(id, bookmark);
     }
+    makeRoom();
     for (const uint64_t id : waiting)
         resume(id);
 }

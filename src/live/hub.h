@@ -99,9 +99,9 @@ class Hub : private Feed {
     Result<Subscribed> subscribe(Filter filter, SubscribeFrom from, EventSink& sink);
     // Returns the position to resume from; 0 of one that has ended.
     uint64_t unsubscribe(uint64_t id);
-    // The sink takes events again.
+    // The sink takes events again. May end subscriptions.
     void resume(uint64_t id);
-    // Some times a second: bookmarks.
+    // Some times a second: bookmarks; and those go who hold most of what is too much.
     void tick();
 
     uint64_t oldestResumeSeq() const { return m_shared.source.oldestSeq() - 1; }
@@ -143,6 +143,7 @@ class Hub : private Feed {
     void markDirty(Subscription& sub);
     uint64_t resumeSeq(const Subscription& sub) const;
     void dropQueue(Subscription& sub);
+    void makeRoom();
     bool isOverfull(const Subscription& sub) const;
     Subscription* find(uint64_t id);
     std::vector<Subscription*>& listOf(const Filter& filter);

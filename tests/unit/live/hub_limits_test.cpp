@@ -125,6 +125,58 @@ TEST_CASE("when all that waits is too much, those go who have something waiting"
     crowd.quick.check(f.log, f.log.through());
 }
 
+TEST_CASE("when all that waits is too much, who holds most of it goes first")
+{
+    LiveLimits limits = smallLimits();
+    limits.maxTotalBytes = 10'000;
+    LiveFixture f(limits);
+    TestClient hog;   // has stopped reading, and hears of nothing new
+    TestClient brief; // is a little behind
+    hog.wanted.name = "x";
+    brief.wanted.name = "y";
+    hog.room = brief.room = 0;
+    hog.subscribe(*f.hub);
+    brief.subscribe(*f.hub);
+    const auto write = [&](const char* key) {
+        f.write(set("c", key, std::string(900, 'v')));
+        f.settle();
+    };
+    for (int i = 0; i < 9; ++i)
+        write("x");
+    CHECK_FALSE(hog.ended);
+    write("y");
+    CHECK_FALSE(hog.ended);
+    write("y");
+    REQUIRE(hog.ended);
+    CHECK(hog.ended->error.code == Code::Evicted);
+    CHECK_FALSE(brief.ended);
+    brief.room = SIZE_MAX;
+    f.hub->resume(brief.id);
+    brief.check(f.log, f.log.through());
+    checkRest(f, hog);
+
+    // Also when it is others who need the room: with the next tick.
+    TestClient idle;
+    TestClient reading;
+    idle.wanted.name = "x";
+    reading.wanted.fields.time = true;
+    idle.room = reading.room = 0;
+    idle.subscribe(*f.hub);
+    for (int i = 0; i < 8; ++i)
+        write("x");
+    reading.subscribe(*f.hub, {false, 0});
+    f.settle();
+    CHECK(f.shared->eventBytes > limits.maxTotalBytes);
+    CHECK_FALSE(idle.ended);
+    f.hub->tick();
+    CHECK(idle.ended);
+    reading.room = SIZE_MAX;
+    f.hub->resume(reading.id);
+    f.settleAll();
+    reading.check(f.log, f.log.through());
+    idle.check(f.log);
+}
+
 TEST_CASE("who is let go in the middle of a seq gets that seq again, from its start")
 {
     LiveLimits limits;
