@@ -180,6 +180,39 @@ test("kill -9 and a restart: in flight is connection_lost, what waits is done", 
   await proxy.close();
 });
 
+test("a watcher sees every event across a killed server", async () => {
+  await inPage(async (options) => {
+    globalThis.client = new FluxionClient(options);
+    globalThis.watcher = globalThis.client.watch({ kind: "keys", col: "w" });
+    await globalThis.watcher.ready;
+  });
+  const next = () =>
+    inPage(async () => {
+      const { value } = await globalThis.watcher.next();
+      return [value.op, value.key, value.value];
+    });
+  const set = (key) =>
+    inPage((options) =>
+      globalThis.client.setValue({ col: "w", key: options.key, value: "ü" }), { key });
+  await set("before");
+  assert.deepEqual(await next(), ["set", "before", "ü"]);
+  await inPage(() => {
+    globalThis.again = new Promise((resolve) => globalThis.watcher.on("reconnected", resolve));
+  });
+  await server.kill();
+  await server.start();
+  await set("after");
+  assert.deepEqual(await next(), ["set", "after", "ü"]);
+  const done = await inPage(async () => {
+    await globalThis.again;
+    await globalThis.watcher.close();
+    const { done } = await globalThis.watcher.next();
+    await globalThis.client.close();
+    return done;
+  });
+  assert.equal(done, true);
+});
+
 test("silence is a lost connection", async () => {
   const proxy = await Proxy.start(server.port);
   await inPage(async (options) => {

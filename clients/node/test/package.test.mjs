@@ -139,6 +139,23 @@ const typed = (imports) => `${imports}
     await plain.writeValues({ col: "c", writes: [{ op: "check", key: "b" }] });
     const conflict: FluxionError = new ConflictError("text", {});
     console.log(swapped, after, conflict);
+    const watcher = exact.watch({ kind: "docs", col: "c", signal, fields: ["data", "time"] });
+    watcher.on("gap", ({ oldest }) => console.log(oldest)).on("event", ({ seq }) => seq);
+    for await (const event of watcher) {
+      if (event.op === "inserted") console.log((event.ts satisfies bigint), event.data);
+      else if (event.op === "deleted") console.log((event.from satisfies bigint | undefined));
+    }
+    const keys: Watcher<KeyEvent> = plain.watch({ kind: "keys", from: watcher.cursor });
+    for await (const event of keys) {
+      if (event.op === "set") console.log(event.value satisfies string | undefined);
+      else if (event.op !== "dropped") console.log(event.ver satisfies number, event.previous);
+    }
+    const { versions } = await plain.history({ col: "c", key: "k", before: 5n });
+    console.log(versions[0]?.value, new GapError("text", {}, undefined).oldest);
+    // @ts-expect-error: documents have no previous value
+    plain.watch({ kind: "docs", fields: ["previous"] });
+    // @ts-expect-error: there is no such event
+    keys.on("sets", () => {});
     const type: string | undefined = error.type;
     console.log(least, most, entry, type);
     // @ts-expect-error: replies with bigints must be asked for
@@ -155,10 +172,11 @@ const typed = (imports) => `${imports}
     console.log(small, large, ver, names, scope, error.code, other.state);
   }
   void main;`;
-const names = "ConflictError, FluxionClient, FluxionDBClient, FluxionError";
+const names = "ConflictError, FluxionClient, FluxionDBClient, FluxionError, GapError";
 const types = "FluxionClientOptions, Scope";
 const esm = `import { ${names}, type ${types.replace(", ", ", type ")} } from "fluxion-client";
   import type { FetchRecordsParams, InsertMessageResponse } from "fluxion-client";
+  import type { KeyEvent, Watcher } from "fluxion-client";
   export type OfAnExistingClient = [FetchRecordsParams, InsertMessageResponse];`;
 
 for (const [file, module, resolution] of [

@@ -1,4 +1,5 @@
-// A TCP proxy that can fall silent: it keeps its connections open and forwards nothing.
+// A TCP proxy that can fall silent (it keeps its connections open and forwards nothing), stop
+// reading, and cut its connections.
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
@@ -8,6 +9,10 @@ export class Proxy {
   isSilent = false;
   /** Connections taken so far. */
   accepted = 0;
+  /** Cuts a connection once so many bytes more came from the server, in mid-message or not. */
+  cutAfterBytes = Infinity;
+  /** Sees what comes from the server. */
+  onReply = () => {};
 
   static async start(targetPort) {
     const proxy = new Proxy();
@@ -16,6 +21,13 @@ export class Proxy {
       const target = connect(targetPort, "127.0.0.1");
       proxy.#join(client, target);
       proxy.#join(target, client);
+      target.on("data", (bytes) => {
+        proxy.onReply(bytes);
+        proxy.cutAfterBytes -= bytes.length;
+        if (proxy.cutAfterBytes > 0) return;
+        proxy.cutAfterBytes = Infinity;
+        client.resetAndDestroy();
+      });
     });
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
@@ -34,6 +46,11 @@ export class Proxy {
       to.destroy();
     });
     from.on("error", () => from.destroy());
+  }
+
+  /** Takes no more bytes from either side, or does again. */
+  pause(isPaused = true) {
+    for (const socket of this.#sockets) isPaused ? socket.pause() : socket.resume();
   }
 
   async close() {

@@ -73,6 +73,11 @@ export class Server {
     await gone;
   }
 
+  /** Of one that does not run: the next start finds nothing, and begins a new history. */
+  wipe() {
+    rmSync(join(this.#folder, "data"), { recursive: true, force: true });
+  }
+
   async remove() {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
