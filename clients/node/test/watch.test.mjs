@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { afterEach, test } from "node:test";
+import { afterEach, test as testOfNode } from "node:test";
 import { isDeepStrictEqual, promisify } from "node:util";
 import { ConflictError, FluxionClient, GapError } from "fluxion-client";
 import { Proxy } from "./support/proxy.mjs";
 import { KEY, Server } from "./support/server.mjs";
 
+const LIMIT_MS = 120_000;
+const test = (name, run) => testOfNode(name, { timeout: LIMIT_MS }, run);
 const open = [];
 const track = (thing) => (open.push(thing), thing);
 afterEach(async () => {
@@ -287,6 +289,7 @@ test("another history: GapError, or gap and a snapshot of what there is now", as
   const lenient = make(server.url).watch({ kind: "keys", onGap: "snapshot" });
   const gaps = [];
   lenient.on("gap", (gap) => gaps.push(gap));
+  await Promise.all([strict.ready, lenient.ready]);
   const client = make(server.url);
   await client.setValue({ col: "c", key: "old", value: "" });
   await upTo(strict, () => true);

@@ -1,9 +1,11 @@
 // A watcher against a server that the test plays: the orders that are hard to get from a real one.
 import assert from "node:assert/strict";
-import { afterEach, test } from "node:test";
+import { afterEach, test as testOfNode } from "node:test";
 import { FluxionClient, FluxionError, GapError } from "fluxion-client";
 import { FakeServer } from "./support/fake_server.mjs";
 
+const LIMIT_MS = 120_000;
+const test = (name, run) => testOfNode(name, { timeout: LIMIT_MS }, run);
 const open = [];
 const track = (thing) => (open.push(thing), thing);
 afterEach(async () => {
