@@ -1,6 +1,7 @@
 // The log itself, for tools: log.
 
 #include <algorithm>
+#include <deque>
 #include <variant>
 
 #include "api/handlers.h"
@@ -168,9 +169,9 @@ struct LogRange {
 };
 
 // The entries' texts in order of seq. Fewer than asked for when they are too large.
-Result<std::vector<std::string>> readEntries(Engine& engine, const LogRange& range)
+Result<std::deque<std::string>> readEntries(Engine& engine, const LogRange& range)
 {
-    std::vector<std::string> texts;
+    std::deque<std::string> texts;
     size_t bytes = 0;
     const auto cursor = engine.readLog(range.first - 1);
     while (true) {
@@ -188,9 +189,15 @@ Result<std::vector<std::string>> readEntries(Engine& engine, const LogRange& ran
             if (Status status = appendEntry(texts.emplace_back(), seq, entry); !status)
                 return status.error();
             bytes += texts.back().size();
-            // Backwards all of the range has to be read: it is the last ones that are wanted.
-            if (!range.reverse && bytes > kMaxReplyBytes)
+            if (bytes <= kMaxReplyBytes)
+                continue;
+            if (!range.reverse)
                 return texts;
+            // Backwards all of the range is read: it is the last ones that are wanted.
+            while (bytes > kMaxReplyBytes && texts.size() > 1) {
+                bytes -= texts.front().size();
+                texts.pop_front();
+            }
         }
     }
 }
@@ -199,7 +206,7 @@ std::string logReply(Engine& engine, const std::optional<std::string>& id, const
 {
     const uint64_t newest = engine.appliedSeq();
     LogRange range{std::max(r.first, engine.oldestSeq()), std::min(r.last, newest), r.reverse};
-    std::vector<std::string> texts;
+    std::deque<std::string> texts;
     const uint64_t wanted = range.last >= range.first ? range.last - range.first + 1 : 0;
     if (wanted > 0) {
         if (r.reverse)

@@ -29,7 +29,7 @@ void appendVersions(std::string& out, const std::vector<std::string>& keys,
 }
 
 std::string writeReply(const std::optional<std::string>& id, const WriteReply& reply,
-                       const Outcome& outcome)
+                       const Outcome& outcome, bool full)
 {
     std::string out;
     if (!outcome.status) {
@@ -37,9 +37,10 @@ std::string writeReply(const std::optional<std::string>& id, const WriteReply& r
         if (const KeyConflict* const conflict = outcome.conflict.get()) {
             if (reply.kind == WriteReply::Kind::Versions)
                 error.text("key", conflict->key);
-            error.unsignedInteger("ver", conflict->version)
-                .boolean("found", conflict->found)
-                .text("value", conflict->value);
+            error.unsignedInteger("ver", conflict->version).boolean("found", conflict->found);
+            // A client that reads no replies must not have thousands of values waiting for it.
+            if (!full)
+                error.text("value", conflict->value.view());
         }
         error.end();
         return out;
@@ -202,7 +203,10 @@ Session::Answer Session::answerLater(const Call& call)
 void Session::replyLater(const Call& call, std::function<std::string()> make)
 {
     m_service.live.reader.post(
-        [answer = answerLater(call), make = std::move(make)] { answer(make()); });
+        [answer = answerLater(call), alive = std::weak_ptr<int>(m_alive), make = std::move(make)] {
+            if (!alive.expired()) // else nobody waits for it any more
+                answer(make());
+        });
 }
 
 Subscriptions& Session::subscriptions()
@@ -241,7 +245,8 @@ void Session::done(uint64_t ticket, const Outcome& outcome)
         m_writeIdBytes -= finished.id ? finished.id->size() : 0;
         const int64_t now = m_service.clock.steadyUs();
         m_service.writeTimes.add(now - finished.begunUs, now);
-        m_link.send(finished.kind, writeReply(finished.id, finished.reply, outcome));
+        m_link.send(finished.kind,
+                    writeReply(finished.id, finished.reply, outcome, m_link.isFull()));
     }
     if (m_writes.empty())
         m_readWaits = false;

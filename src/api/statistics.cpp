@@ -32,7 +32,7 @@ std::string statReply(const Service& service, const std::optional<std::string>& 
         .integer("checkpoint_time", checkpoint.atUs / kUsPerMs)
         .unsignedInteger("series_bytes", memory.seriesBytes)
         .unsignedInteger("values_bytes", memory.valuesBytes)
-        .unsignedInteger("event_bytes", service.live.eventBytes)
+        .unsignedInteger("event_bytes", service.live.eventBytes + service.live.backfillBytes)
         .unsignedInteger("connections", service.connections.list().size())
         .unsignedInteger("subscriptions", service.live.subscriptions)
         .unsignedInteger("queued_write_bytes", engine.queuedBytes())

@@ -46,6 +46,10 @@ Subscriptions::~Subscriptions()
 
 void Subscriptions::subscribe(const Call& call, const SubscribeRequest& request)
 {
+    if (call.id->size() > m_service.limits.request.maxNameBytes)
+        return call.fail(
+            {Code::TooLarge, "the `id` of a subscription may have " +
+                                 std::to_string(m_service.limits.request.maxNameBytes) + " bytes"});
     if (m_ids.contains(*call.id))
         return call.fail({Code::BadRequest, "a subscription of this connection has this `id`"});
     if (m_entries.size() >= m_service.limits.maxSubscriptions)

@@ -212,11 +212,12 @@ Status Engine::tellEntry(uint64_t seq, const Entry& entry, EventBatch& events) c
         if (!change.isOfKey())
             continue;
         const auto collection = m_store->find(change.tenant, change.collection);
-        KeyState before = collection ? collection->get(change.name) : KeyState();
-        change.before = before.found ? Before::Present : Before::Absent;
-        if (!before.found)
+        bool found = false;
+        SharedValue before = collection ? collection->share(change.name, found) : SharedValue();
+        change.before = found ? Before::Present : Before::Absent;
+        if (!found)
             continue;
-        change.previous = events.previous.emplace_back(std::move(before.value));
+        change.previous = events.previous.emplace_back(std::move(before)).view();
         events.bytes += change.previous.size();
     }
     return {};

@@ -51,14 +51,15 @@ Decider::KeyNow Decider::keyNow(const std::string& collection, const std::string
 }
 
 // Nothing if only the views will tell, once the batch is in them.
-std::optional<std::string> Decider::valueOf(const std::string& collection, const std::string& key,
+std::optional<SharedValue> Decider::valueOf(const std::string& collection, const std::string& key,
                                             const KeyNow& now)
 {
     if (!now.state.live)
-        return std::string();
+        return SharedValue();
     if (now.pending)
         return now.state.value;
-    return find(collection)->get(key).value;
+    bool found = false;
+    return find(collection)->share(key, found);
 }
 
 Decision Decider::expire(const Expiries::Key& key, uint64_t seq)
@@ -100,7 +101,7 @@ Decision Decider::expireKey(const std::string& collection, const std::string& ke
 
 Decision Decider::conflict(const std::string& collection, const KeyWish& write, const KeyNow& now)
 {
-    std::optional<std::string> value = valueOf(collection, write.key, now);
+    std::optional<SharedValue> value = valueOf(collection, write.key, now);
     if (!value)
         return Decision::split();
     Decision d = Decision::refuse(
@@ -150,12 +151,12 @@ Decision Decider::resolvePatch(const std::string& collection, const KeyWish& wri
     if (!patch)
         return Decision::refuse(Code::BadRequest, "the patch: " + patch.error().text);
     JsonValue target;
-    std::optional<std::string> stored;
+    std::optional<SharedValue> stored;
     if (outcome.now.state.live) {
         stored = valueOf(collection, write.key, outcome.now);
         if (!stored)
             return Decision::split();
-        auto parsed = m_storedReader.parse(*stored);
+        auto parsed = m_storedReader.parse(stored->view());
         if (!parsed)
             return Decision::refuse(Code::BadRequest,
                                     "the stored value is not JSON: " + parsed.error().text);
@@ -180,7 +181,7 @@ void Decider::remember(const std::string& collection, const KeyWish& write, KeyO
     key.value.reset();
     // Patches follow one another; to keep every value would cost a copy of each.
     if (write.op == Op::Patch)
-        key.value.emplace(outcome.write.value);
+        key.value.emplace(std::string(outcome.write.value));
     m_values.insert(collection);
 }
 
@@ -229,10 +230,31 @@ Decider::KeyWish Decider::wishOf(const WriteKeysProposal::Write& write)
     return {write.op, write.key, write.value, write.ifVersion, write.ttlUs, write.nulls};
 }
 
+// True: `decision` has one of its keys expire, and the proposal comes again. Goes on where it was
+// the last time, so that thousands of them cost one look at each key.
+bool Decider::expireOneOf(const WriteKeysProposal& wish, Decision& decision)
+{
+    if (m_lookedThrough != &wish)
+        m_lookedUpTo = 0;
+    m_lookedThrough = &wish;
+    while (m_lookedUpTo < wish.writes.size()) {
+        const std::string& key = wish.writes[m_lookedUpTo++].key;
+        KeyNow now = keyNow(wish.collection, key);
+        if (!now.state.live || now.state.expiryUs == 0 || now.state.expiryUs > m_nowUs)
+            continue;
+        decision = expireKey(wish.collection, key, std::move(now));
+        return true;
+    }
+    m_lookedThrough = nullptr;
+    return false;
+}
+
 Decision Decider::on(const WriteKeysProposal& wish)
 {
     if (m_dropped.contains(wish.collection))
         return Decision::split();
+    if (Decision first; expireOneOf(wish, first))
+        return first;
     KeysWrittenFact fact;
     fact.collection = wish.collection;
     std::vector<KeyOutcome> outcomes(wish.writes.size());

@@ -42,6 +42,7 @@ Decision Decision::split()
 void Decider::beginBatch(int64_t nowUs)
 {
     m_nowUs = nowUs;
+    m_lookedThrough = nullptr;
     m_keys.clear();
     m_records.clear();
     m_values.clear();

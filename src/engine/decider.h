@@ -65,7 +65,7 @@ class Decider {
         uint64_t seq = 0;
         bool live = false;
         int64_t expiryUs = 0;
-        std::optional<std::string> value = {}; // only of a key that was patched
+        std::optional<SharedValue> value = {}; // only of a key that was patched
     };
     struct KeyNow {
         PendingKey state;
@@ -114,9 +114,11 @@ class Decider {
     Decision resolvePatch(const std::string& collection, const KeyWish& write, KeyOutcome& outcome);
     Decision conflict(const std::string& collection, const KeyWish& write, const KeyNow& now);
     Decision expireKey(const std::string& collection, const std::string& key, KeyNow now);
-    std::optional<std::string> valueOf(const std::string& collection, const std::string& key,
+    std::optional<SharedValue> valueOf(const std::string& collection, const std::string& key,
                                        const KeyNow& now);
     void remember(const std::string& collection, const KeyWish& write, KeyOutcome& outcome);
+
+    bool expireOneOf(const WriteKeysProposal& wish, Decision& decision);
 
     const Store& m_store;
     const DecisionLimits m_limits;
@@ -125,6 +127,9 @@ class Decider {
     int64_t m_nowUs = 0;
     std::string m_payload;
     std::deque<std::string> m_merged; // of the proposal at hand
+    // Of a proposal that is decided again and again until none of its keys is over.
+    const WriteKeysProposal* m_lookedThrough = nullptr;
+    size_t m_lookedUpTo = 0;
     JsonReader m_storedReader;
     JsonReader m_patchReader;
     std::shared_ptr<const Collection> m_last; // found last; within a batch the views stand still

@@ -13,6 +13,7 @@
 #include "base/json_merge.h"
 #include "base/result.h"
 #include "store/facts.h"
+#include "store/shared_value.h"
 
 namespace fluxion {
 
@@ -126,7 +127,7 @@ struct KeyConflict {
     std::string key;
     uint64_t version = 0;
     bool found = false;
-    std::string value; // empty unless found
+    SharedValue value; // empty unless found
 };
 
 // What became of it. Ok: durable (as the log's setting says) and visible.

@@ -19,6 +19,7 @@ struct BackfillPiece {
     Status status; // not ok: there is no more; Code::Compacted: the log does not hold what is next
     std::vector<QueuedEvent> events;
     uint64_t through = 0; // of a log: all up to here was looked at. Of a cut: its seq
+    bool later = false;   // nothing was read: too much waits already
     bool atEnd = false;   // of a log: nothing came behind when it was read. Of a cut: it is all
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "live/change.h"
+#include "store/shared_value.h"
 
 namespace fluxion {
 
@@ -17,7 +18,7 @@ struct EventBatch {
     uint64_t firstSeq = 0;
     uint64_t lastSeq = 0;
     std::string entries;              // what the changes point into
-    std::deque<std::string> previous; // and their previous values
+    std::deque<SharedValue> previous; // and their previous values
     std::vector<Change> changes;
     size_t bytes = 0; // of memory, about
 

@@ -70,12 +70,12 @@ Result<Hub::Subscribed> Hub::subscribe(Filter filter, SubscribeFrom from, EventS
     if (from.snapshot) {
         sub->state = State::Snapshot;
         sub->position = 0;
-        sub->backfill = std::make_shared<SnapshotBackfill>(m_shared.source, m_shared.eventBytes,
+        sub->backfill = std::make_shared<SnapshotBackfill>(m_shared.source, m_shared.backfillBytes,
                                                            sub->filter, m_shared.limits.piece);
     } else if (from.seq && *from.seq < m_seenSeq) {
         sub->state = State::Log;
         sub->backfill = std::make_shared<LogBackfill>(
-            m_shared.source, m_shared.eventBytes, sub->filter, *from.seq, m_shared.limits.piece);
+            m_shared.source, m_shared.backfillBytes, sub->filter, *from.seq, m_shared.limits.piece);
     }
     const Subscribed subscribed{sub->id, sub->position};
     m_lists[listName(*sub->filter)].push_back(sub.get());
@@ -347,7 +347,7 @@ uint64_t Hub::resumeSeq(const Subscription& sub) const
 void Hub::advance(Subscription& sub)
 {
     if (sub.reading || !sub.sink->takesEvents() ||
-        m_shared.eventBytes > m_shared.limits.maxTotalBytes)
+        m_shared.backfillBytes > m_shared.limits.maxTotalBytes)
         return; // tick() comes back to it
     if (!sub.atEnd)
         return readMore(sub);
@@ -366,8 +366,8 @@ void Hub::endSnapshot(Subscription& sub)
     sub.sink->send(sub.id, mark);
     sub.state = State::Log;
     sub.atEnd = true; // perhaps there is nothing to read
-    sub.backfill = std::make_shared<LogBackfill>(m_shared.source, m_shared.eventBytes, sub.filter,
-                                                 sub.position, m_shared.limits.piece);
+    sub.backfill = std::make_shared<LogBackfill>(m_shared.source, m_shared.backfillBytes,
+                                                 sub.filter, sub.position, m_shared.limits.piece);
     advance(sub);
 }
 
@@ -404,7 +404,10 @@ void Hub::readMore(Subscription& sub)
 {
     sub.reading = true;
     m_shared.reader.post([this, id = sub.id, backfill = sub.backfill] {
-        auto piece = std::make_shared<BackfillPiece>(backfill->next());
+        auto piece = std::make_shared<BackfillPiece>();
+        piece->later = m_shared.backfillBytes > m_shared.limits.maxTotalBytes;
+        if (!piece->later)
+            *piece = backfill->next();
         m_executor.post([this, id, piece] { take(id, std::move(*piece)); });
     });
 }
@@ -415,6 +418,8 @@ void Hub::take(uint64_t id, BackfillPiece piece)
     if (!sub)
         return;
     sub->reading = false;
+    if (piece.later)
+        return;
     for (QueuedEvent& event : piece.events)
         enqueue(*sub, std::move(event));
     if (!piece.status)

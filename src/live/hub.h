@@ -23,9 +23,10 @@
 namespace fluxion {
 
 struct LiveLimits {
-    size_t maxQueueEvents = 10000;                        // of one subscription
-    size_t maxQueueBytes = 4 * 1024 * 1024;               // of its events' texts
-    uint64_t maxTotalBytes = 256 * uint64_t{1024 * 1024}; // of all texts and news waiting, of all
+    size_t maxQueueEvents = 10000;          // of one subscription
+    size_t maxQueueBytes = 4 * 1024 * 1024; // of its events' texts
+    uint64_t maxTotalBytes =
+        256 * uint64_t{1024 * 1024}; // of all news waiting; as much of backfills
     int64_t bookmarkIntervalUs = 10 * int64_t{1000000};
 
     // Not for operators: what makes good frames and pieces.
@@ -46,7 +47,8 @@ struct LiveShared {
     LiveSource& source;
     Clock& clock;
     const LiveLimits limits;
-    EventBytes eventBytes{0};
+    EventBytes eventBytes{0};               // of the news
+    EventBytes backfillBytes{0};            // of what is read for those who come late
     std::atomic<uint64_t> subscriptions{0}; // now
     std::atomic<uint64_t> queuedEvents{0};  // now
     std::atomic<uint64_t> evictions{0};     // since the start

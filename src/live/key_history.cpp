@@ -1,6 +1,7 @@
 #include "live/key_history.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace fluxion {
 
@@ -50,7 +51,11 @@ Result<KeyHistory> readKeyHistory(LiveSource& source, const KeyName& name, uint6
 {
     KeyHistory history;
     size_t bytes = 0;
+    const auto until = std::chrono::steady_clock::now() + kMaxHistoryTime;
     while (seq != 0) {
+        if (std::chrono::steady_clock::now() > until)
+            return {Code::Timeout, "too many versions lie between; ask for those nearer to the "
+                                   "newest"};
         auto found = readKeyVersion(source, name, seq);
         if (!found && found.error().code == Code::Compacted)
             break;

@@ -2,6 +2,7 @@
 
 // The versions of a key, read back from the log.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,7 +46,9 @@ struct KeyHistory {
 
 // Walks back from the change at `seq`, which made `version`; both 0 for a key that never was.
 // Stops before kMaxHistoryBytes of values, and where the collection was dropped.
+// Code::Timeout when that takes longer than kMaxHistoryTime: others wait for the same thread.
 constexpr size_t kMaxHistoryBytes = 4 * 1024 * 1024;
+constexpr std::chrono::seconds kMaxHistoryTime{1};
 Result<KeyHistory> readKeyHistory(LiveSource& source, const KeyName& name, uint64_t seq,
                                   uint64_t version, const HistoryRange& range);
 

@@ -49,7 +49,7 @@ LiveLimits liveLimits(const Settings& s)
     LiveLimits l;
     l.maxQueueEvents = static_cast<size_t>(s.maxQueueEvents);
     l.maxQueueBytes = static_cast<size_t>(s.maxQueueEventBytes);
-    l.maxTotalBytes = static_cast<uint64_t>(s.maxEventMemoryBytes);
+    l.maxTotalBytes = static_cast<uint64_t>(s.maxEventMemoryBytes) / 2; // twice: see there
     l.bookmarkIntervalUs = s.bookmarkIntervalMs * kUsPerMs;
     return l;
 }

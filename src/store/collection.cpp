@@ -18,6 +18,20 @@ KeyState Collection::get(std::string_view key) const
     return state;
 }
 
+SharedValue Collection::share(std::string_view key, bool& found) const
+{
+    Ref<const ValueBlob> blob;
+    KeyState state;
+    {
+        std::shared_lock guard(m_lock);
+        state = m_values.get(key, blob);
+    }
+    found = state.found;
+    if (blob)
+        return {std::move(blob), key.size()};
+    return state.value.empty() ? SharedValue() : SharedValue(std::move(state.value));
+}
+
 KeyHead Collection::head(std::string_view key) const
 {
     std::shared_lock guard(m_lock);

@@ -19,6 +19,7 @@
 #include "store/document_page.h"
 #include "store/facts.h"
 #include "store/paged_table.h"
+#include "store/shared_value.h"
 #include "store/values.h"
 
 namespace fluxion {
@@ -50,6 +51,8 @@ class Collection {
     // Reading.
     KeyState get(std::string_view key) const;
     KeyHead head(std::string_view key) const;
+    // The value of a live key, nothing of another; `found` says which.
+    SharedValue share(std::string_view key, bool& found) const;
     // The version as it is now, never changing; null if there is none.
     Ref<Document> findDocument(std::string_view name) const;
     Values::Pin pinValues() const;

@@ -29,7 +29,7 @@ SLEEPER_WINDOW = 65536  # of its socket
 # With the sleepers the server feeds twice as many sockets, until theirs are full: twice the latency
 # is what it may cost. A stall, as when a writer or reader waits for a sleeper, would be seconds.
 # The floor is for a machine that does something else for a moment: on a quiet one p99 is 10-20 ms.
-TIMES_SLOWER, FLOOR_SECONDS = 2, 0.1
+TIMES_SLOWER, FLOOR_SECONDS = 2, 0.5
 SETTINGS = {"max-queue-events": 100, "max-event-memory": EVENT_MEMORY, "stall-timeout": "10min",
             "ping-interval": "10min"}
 SENT = re.compile(rb'"value":"(\d+)')

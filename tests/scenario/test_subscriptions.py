@@ -391,6 +391,9 @@ def test_requests(server):
         with suite.case("optional fields as null, and from:null beside snapshot"):
             nothing = dict.fromkeys(("col", "match", "where", "filter", "from", "fields"))
             c.unsub(c.sub({"kind": "keys", "snapshot": False, **nothing}))
+        with suite.case("an id longer than a name may be"):
+            c.send_raw(c.encode("sub", {"kind": "keys"}, "i" * 1025))
+            expect(c.reply_to("i" * 1025), "too_large")
         with suite.case("a sub without an id, and one twice in use"):
             expect(c.raw('{"type":"sub","data":{"kind":"keys"}}'), "bad_request")
             stream = c.sub({"kind": "keys"}, id="mine")

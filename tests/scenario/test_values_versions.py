@@ -328,7 +328,27 @@ def restarts(server):
                    {"ver": 3})
 
 
+def flood():
+    """Thousands of conflicts about one large value, none of whose replies is read."""
+    with FluxionServer(data=False) as server, Client(server) as client:
+        with suite.case("conflicts of a large value do not pile up in memory"):
+            ref = {"col": "flood", "key": "k"}
+            client.ok("sval", {**ref, "value": "v" * 4000000})
+            for number in range(2000):
+                client.send_raw(client.encode("sval", {**ref, "value": "w", "ver": 999},
+                                              f"f{number}"))
+            sizes = []
+            for number in range(2000):
+                reply = expect(client.reply_to(f"f{number}"), "conflict")
+                sizes.append(len(reply.get("value", "")))
+            equal(set(sizes) <= {0, 4000000}, True, "whole values or none")
+            with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
+                peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+            assert peak < 400 * 1024, f"the server grew to {peak} KiB"
+
+
 def main():
+    flood()
     with FluxionServer() as server:
         with Client(server) as client:
             suite.scripts(client, SCRIPTS)

@@ -195,9 +195,9 @@ class Desk {
     {
         if (!d.conflict)
             return "";
-        CHECK((d.conflict->found || d.conflict->value.empty()));
+        CHECK((d.conflict->found || d.conflict->value.view().empty()));
         return " " + d.conflict->key + " v" + std::to_string(d.conflict->version) +
-               (d.conflict->found ? " " + d.conflict->value : " gone");
+               (d.conflict->found ? " " + std::string(d.conflict->value.view()) : " gone");
     }
 
     Store m_store;

@@ -1,6 +1,8 @@
 // Keys with a time to live: gone for readers the moment it is over, and soon after by an entry of
 // the log, whatever comes between.
 
+#include <chrono>
+
 #include <doctest/doctest.h>
 
 #include "unit/engine/engine_fixture.h"
@@ -181,6 +183,29 @@ TEST_CASE("more keys than a batch takes, due at once")
         CHECK(f.hash() == hash);
         CHECK(f.pending() == 0);
     }
+}
+
+TEST_CASE("many keys that are over in one proposal cost one look at each")
+{
+    ExpiryFixture f;
+    f.mustOpen(smallOptions(Durability::Always, 16 * 1024 * 1024));
+    constexpr uint64_t kKeys = 8000;
+    std::vector<Wish> wishes;
+    WriteKeysProposal all{"c", {}};
+    for (uint64_t i = 0; i < kKeys; ++i) {
+        wishes.push_back(setFor("k" + std::to_string(i), 1000));
+        all.writes.push_back({WriteKeysProposal::Op::Patch, "k" + std::to_string(i), "{\"a\":1}"});
+    }
+    f.mustSubmit(wishes);
+    f.clock.advanceUs(1000);
+    const auto begun = std::chrono::steady_clock::now();
+    const auto outcomes = f.submit({all});
+    // It took a minute and more when each of them was the beginning of all once more.
+    CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(20));
+    REQUIRE(outcomes[0].status.ok());
+    CHECK(outcomes[0].versions->size() == kKeys);
+    CHECK(outcomes[0].versions->back() == 3);
+    CHECK(f.pending() == 0);
 }
 
 TEST_CASE("a restart before, at and after the moment; from the log and from a checkpoint")

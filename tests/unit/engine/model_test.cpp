@@ -56,7 +56,7 @@ bool sameConflict(const std::optional<KeyConflict>& a, const KeyConflict* b)
     if (!a || !b)
         return a.has_value() == (b != nullptr);
     return a->key == b->key && a->version == b->version && a->found == b->found &&
-           a->value == b->value;
+           a->value.view() == b->value.view();
 }
 
 // What the model says, what the engine said. Empty if they agree.
