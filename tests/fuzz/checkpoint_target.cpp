@@ -146,7 +146,7 @@ void checkAgain(const CheckpointInfo& info, const Store& store)
     const auto disk = SimDisk::create();
     const auto directory = disk->directory();
     const Cut cut = store.openCut();
-    const Status written = writeCheckpoint(*directory, info, cut);
+    const Status written = writeCheckpoint(*directory, info, cut).status();
     FUZZ_CHECK(written.ok(), written.error().text);
     Store again;
     const auto loaded = loadCheckpoint(*directory, checkpointName(info), again);
