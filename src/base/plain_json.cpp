@@ -185,7 +185,7 @@ class PlainWalk {
 bool readPlainJson(std::string_view text, std::string& source, std::vector<JsonNode>& nodes)
 {
     source.resize(text.size() + kTextStep);
-    std::memcpy(source.data(), text.data(), text.size());
+    text.copy(source.data(), text.size()); // also of nothing at all
     std::memset(source.data() + text.size(), 0, kTextStep);
     nodes.clear();
     return PlainWalk(source.data(), source.data() + text.size(), nodes).text();
