@@ -37,6 +37,12 @@ struct Call {
     JsonValue payload;
     const InsertRequest* insert = nullptr; // the payload of an `ins` that was read in one pass
 
+    // The id for a reply that outlives the call.
+    std::optional<std::string> ownedId() const
+    {
+        return id ? std::optional<std::string>(*id) : std::nullopt;
+    }
+
     void reply(std::string message) const { link.send(kind, std::move(message)); }
     void fail(const Error& error) const { link.send(kind, errorReply(id, error)); }
     void stream(std::unique_ptr<ReplyStream> stream) const { link.stream(kind, std::move(stream)); }

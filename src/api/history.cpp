@@ -8,40 +8,17 @@ namespace fluxion {
 
 namespace {
 
-constexpr int64_t kUsPerMs = 1000;
-
-std::string_view token(ChangeOp op)
-{
-    switch (op) {
-    case ChangeOp::Set:
-        return "set";
-    case ChangeOp::Removed:
-        return "removed";
-    case ChangeOp::Expired:
-        return "expired";
-    default:
-        return "dropped";
-    }
-}
-
 void appendVersion(std::string& out, const KeyVersion& v)
 {
     out += "{\"ver\":";
     appendJsonUint(out, v.version);
-    out += ",\"op\":";
-    appendJsonString(out, token(v.op));
-    if (v.op == ChangeOp::Set) {
-        out += ",\"value\":";
-        appendJsonString(out, v.value);
-    }
-    if (v.expiryUs != 0) {
-        out += ",\"expires\":";
-        appendJsonInt(out, v.expiryUs / kUsPerMs);
-    }
-    out += ",\"seq\":";
-    appendJsonUint(out, v.seq);
-    out += ",\"time\":";
-    appendJsonInt(out, v.timeUs / kUsPerMs);
+    appendJsonMember(out, "op", token(v.op));
+    if (v.op == ChangeOp::Set)
+        appendJsonMember(out, "value", v.value);
+    if (v.expiryUs != 0)
+        appendJsonMember(out, "expires", v.expiryUs / kUsPerMs);
+    appendJsonMember(out, "seq", static_cast<int64_t>(v.seq));
+    appendJsonMember(out, "time", v.timeUs / kUsPerMs);
     out += '}';
 }
 
@@ -75,7 +52,7 @@ void handleHval(const Call& call)
     Engine& engine = call.service.engine;
     const uint32_t tenant = call.principal.tenant;
     const HistoryRange range{static_cast<size_t>(r.limit), r.before};
-    std::optional<std::string> id = call.id ? std::optional<std::string>(*call.id) : std::nullopt;
+    std::optional<std::string> id = call.ownedId();
     call.session.replyLater(call, [&engine, head, tenant, range, id = std::move(id),
                                    col = std::string(r.col), key = std::string(r.key)] {
         const KeyName name{tenant, col, key};

@@ -12,20 +12,7 @@ namespace fluxion {
 
 namespace {
 
-constexpr int64_t kUsPerMs = 1000;
 constexpr size_t kMaxReplyBytes = 4 * 1024 * 1024; // of entries; the rest is asked for again
-
-void text(std::string& out, std::string_view field, std::string_view value)
-{
-    out.append(",\"").append(field).append("\":");
-    appendJsonString(out, value);
-}
-
-void integer(std::string& out, std::string_view field, int64_t value)
-{
-    out.append(",\"").append(field).append("\":");
-    appendJsonInt(out, value);
-}
 
 template <class Items, class Append>
 void list(std::string& out, std::string_view field, const Items& items, Append append)
@@ -43,26 +30,26 @@ void list(std::string& out, std::string_view field, const Items& items, Append a
 struct FactWriter {
     std::string& out;
 
-    void name(std::string_view type) { text(out, "type", type); }
+    void name(std::string_view type) { appendJsonMember(out, "type", type); }
     template <class F> void key(std::string_view type, const F& f)
     {
         name(type);
-        text(out, "col", f.collection);
-        text(out, "key", f.key);
-        integer(out, "ver", static_cast<int64_t>(f.version));
+        appendJsonMember(out, "col", f.collection);
+        appendJsonMember(out, "key", f.key);
+        appendJsonMember(out, "ver", static_cast<int64_t>(f.version));
     }
     void value(std::string_view value, int64_t expiryUs)
     {
-        text(out, "value", value);
+        appendJsonMember(out, "value", value);
         if (expiryUs != 0)
-            integer(out, "expires", expiryUs / kUsPerMs);
+            appendJsonMember(out, "expires", expiryUs / kUsPerMs);
     }
     void record(std::string_view col, std::string_view doc, int64_t ts)
     {
         out += "{\"col\":";
         appendJsonString(out, col);
-        text(out, "doc", doc);
-        integer(out, "ts", ts);
+        appendJsonMember(out, "doc", doc);
+        appendJsonMember(out, "ts", ts);
     }
 
     void operator()(const InsertedFact& f)
@@ -75,7 +62,7 @@ struct FactWriter {
         }
         list(out, "records", records, [&](const auto& item) {
             record(item.first, item.second->doc, item.second->ts);
-            text(out, "data", item.second->data);
+            appendJsonMember(out, "data", item.second->data);
             out += '}';
         });
     }
@@ -90,21 +77,21 @@ struct FactWriter {
     void operator()(const RangeDeletedFact& f)
     {
         name("range_deleted");
-        text(out, "col", f.collection);
-        text(out, "doc", f.doc);
-        integer(out, "from", f.from);
-        integer(out, "to", f.to);
+        appendJsonMember(out, "col", f.collection);
+        appendJsonMember(out, "doc", f.doc);
+        appendJsonMember(out, "from", f.from);
+        appendJsonMember(out, "to", f.to);
     }
     void operator()(const DocumentDeletedFact& f)
     {
         name("document_deleted");
-        text(out, "doc", f.doc);
+        appendJsonMember(out, "doc", f.doc);
         list(out, "cols", f.collections, [&](std::string_view c) { appendJsonString(out, c); });
     }
     void operator()(const CollectionDroppedFact& f)
     {
         name("collection_dropped");
-        text(out, "col", f.collection);
+        appendJsonMember(out, "col", f.collection);
     }
     void operator()(const KeySetFact& f)
     {
@@ -116,19 +103,19 @@ struct FactWriter {
     void operator()(const KeysForgottenFact& f)
     {
         name("keys_forgotten");
-        text(out, "col", f.collection);
-        integer(out, "ver", static_cast<int64_t>(f.versionFloor));
+        appendJsonMember(out, "col", f.collection);
+        appendJsonMember(out, "ver", static_cast<int64_t>(f.versionFloor));
         list(out, "keys", f.keys, [&](std::string_view k) { appendJsonString(out, k); });
     }
     void operator()(const KeysWrittenFact& f)
     {
         name("keys_written");
-        text(out, "col", f.collection);
+        appendJsonMember(out, "col", f.collection);
         list(out, "writes", f.writes, [&](const KeysWrittenFact::Write& w) {
             const bool set = w.kind == KeysWrittenFact::Kind::Set;
             out += set ? "{\"op\":\"set\"" : "{\"op\":\"removed\"";
-            text(out, "key", w.key);
-            integer(out, "ver", static_cast<int64_t>(w.version));
+            appendJsonMember(out, "key", w.key);
+            appendJsonMember(out, "ver", static_cast<int64_t>(w.version));
             if (set)
                 value(w.value, w.expiryUs);
             out += '}';
@@ -138,13 +125,13 @@ struct FactWriter {
     void operator()(const ApiKeySetFact& f)
     {
         name("api_key_set");
-        integer(out, "key_id", f.id);
-        text(out, "scope", token(f.scope));
+        appendJsonMember(out, "key_id", int64_t{f.id});
+        appendJsonMember(out, "scope", token(f.scope));
     }
     void operator()(const ApiKeyRemovedFact& f)
     {
         name("api_key_removed");
-        integer(out, "key_id", f.id);
+        appendJsonMember(out, "key_id", int64_t{f.id});
     }
 };
 
@@ -155,8 +142,8 @@ Status appendEntry(std::string& out, uint64_t seq, const Entry& entry)
         return fact.status();
     out += "{\"seq\":";
     appendJsonUint(out, seq);
-    integer(out, "time", entry.timeUs / kUsPerMs);
-    integer(out, "actor", entry.actor);
+    appendJsonMember(out, "time", entry.timeUs / kUsPerMs);
+    appendJsonMember(out, "actor", int64_t{entry.actor});
     std::visit(FactWriter{out}, fact.value());
     out += '}';
     return {};
@@ -243,7 +230,7 @@ void handleLog(const Call& call)
     auto request = decodeLog(call.payload, call.service.limits.request);
     if (!request)
         return call.fail(request.error());
-    std::optional<std::string> id = call.id ? std::optional<std::string>(*call.id) : std::nullopt;
+    std::optional<std::string> id = call.ownedId();
     call.session.replyLater(call, [&engine = call.service.engine, id = std::move(id),
                                    r = request.value()] { return logReply(engine, id, r); });
 }

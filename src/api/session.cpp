@@ -10,11 +10,6 @@ namespace {
 
 constexpr size_t kPlainReplyBytes = 96; // most replies to writes are smaller
 
-std::optional<std::string> owned(std::optional<std::string_view> text)
-{
-    return text ? std::optional<std::string>(*text) : std::nullopt;
-}
-
 void appendVersions(std::string& out, const std::vector<std::string>& keys,
                     const std::vector<uint64_t>& versions)
 {
@@ -163,7 +158,7 @@ bool Session::checkMinSeq(std::string_view message, const Call& call, const Posi
     m_awaitingBytes += message.size();
     const uint64_t ticket = newTicket();
     m_awaiting[ticket] = {{call.kind, std::string(message)},
-                          owned(call.id),
+                          call.ownedId(),
                           m_service.clock.steadyUs() + limits.minSeqTimeoutUs};
     m_service.engine.awaitSeq(position.seq, m_thread.mailbox, ticket);
     return false;
@@ -179,7 +174,7 @@ void Session::propose(const Call& call, Wish wish, WriteReply reply)
         return;
     }
     m_writes.push_back(
-        {ticket, owned(call.id), call.kind, std::move(reply), m_service.clock.steadyUs()});
+        {ticket, call.ownedId(), call.kind, std::move(reply), m_service.clock.steadyUs()});
     m_writeIdBytes += call.id ? call.id->size() : 0;
     if (accepted == Accepted::Pause)
         m_noRoom = true;

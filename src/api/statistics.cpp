@@ -7,8 +7,6 @@ namespace fluxion {
 
 namespace {
 
-constexpr int64_t kUsPerMs = 1000;
-
 std::string statReply(const Service& service, const std::optional<std::string>& id)
 {
     const Engine& engine = service.engine;
@@ -51,14 +49,14 @@ std::string statReply(const Service& service, const std::optional<std::string>& 
 // Memory is counted document by document: not on an I/O thread.
 void handleStat(const Call& call)
 {
-    std::optional<std::string> id = call.id ? std::optional<std::string>(*call.id) : std::nullopt;
+    std::optional<std::string> id = call.ownedId();
     call.session.replyLater(
         call, [&service = call.service, id = std::move(id)] { return statReply(service, id); });
 }
 
 void handleSnap(const Call& call)
 {
-    std::optional<std::string> id = call.id ? std::optional<std::string>(*call.id) : std::nullopt;
+    std::optional<std::string> id = call.ownedId();
     call.service.engine.requestCheckpoint(
         [answer = call.session.answerLater(call),
          id = std::move(id)](const Result<CheckpointReport>& report) {

@@ -8,7 +8,6 @@ namespace fluxion {
 namespace {
 
 constexpr size_t kReplyRoomBytes = 96; // for what stands beside the value
-constexpr int64_t kUsPerMs = 1000;
 
 enum class Shows { Names, Values };
 

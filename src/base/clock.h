@@ -6,6 +6,8 @@
 
 namespace fluxion {
 
+constexpr int64_t kUsPerMs = 1000;
+
 class Clock {
   public:
     virtual ~Clock() = default;

@@ -216,6 +216,18 @@ void appendJsonUint(std::string& out, uint64_t value)
     appendNumber(out, value);
 }
 
+void appendJsonMember(std::string& out, std::string_view name, std::string_view value)
+{
+    out.append(",\"").append(name).append("\":");
+    appendJsonString(out, value);
+}
+
+void appendJsonMember(std::string& out, std::string_view name, int64_t value)
+{
+    out.append(",\"").append(name).append("\":");
+    appendJsonInt(out, value);
+}
+
 void appendJson(std::string& out, JsonValue value)
 {
     char separator = 0;

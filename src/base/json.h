@@ -183,6 +183,9 @@ class JsonReader {
 void appendJsonString(std::string& out, std::string_view text);
 void appendJsonInt(std::string& out, int64_t value);
 void appendJsonUint(std::string& out, uint64_t value);
+// ,"name":value of an object that is under way. The name is ours and needs no escape.
+void appendJsonMember(std::string& out, std::string_view name, std::string_view value);
+void appendJsonMember(std::string& out, std::string_view name, int64_t value);
 // The value again, without white space; numbers in the text they came as.
 void appendJson(std::string& out, JsonValue value);
 

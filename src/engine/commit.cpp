@@ -189,8 +189,8 @@ Status Engine::applyBatch(const BatchView& batch, EventBatch* events)
         auto fact = decodeFact(entry.type, entry.payload);
         if (!fact)
             return {fact.error().code, "seq " + std::to_string(seq) + ": " + fact.error().text};
-        if (Status status = events ? tellEntry(seq, entry, *events) : Status(); !status)
-            return status;
+        if (events)
+            tellEntry(seq, entry, fact.value(), *events);
         const FactType type = static_cast<FactType>(entry.type);
         m_keysChanged |= type == FactType::ApiKeySet || type == FactType::ApiKeyRemoved;
         if (Status status = m_store->apply(entry.tenant, seq, entry.timeUs, fact.value()); !status)
@@ -200,11 +200,10 @@ Status Engine::applyBatch(const BatchView& batch, EventBatch* events)
 }
 
 // Before the entry is applied: what it will change, and what was there.
-Status Engine::tellEntry(uint64_t seq, const Entry& entry, EventBatch& events) const
+void Engine::tellEntry(uint64_t seq, const Entry& entry, const Fact& fact, EventBatch& events) const
 {
     const size_t first = events.changes.size();
-    if (Status status = appendChanges(seq, entry, events.changes); !status)
-        return status;
+    appendChanges(seq, entry, fact, events.changes);
     events.bytes += entry.payload.size();
     for (size_t i = first; i < events.changes.size(); ++i) {
         Change& change = events.changes[i];
@@ -220,7 +219,6 @@ Status Engine::tellEntry(uint64_t seq, const Entry& entry, EventBatch& events) c
         change.previous = events.previous.emplace_back(std::move(before)).view();
         events.bytes += change.previous.size();
     }
-    return {};
 }
 
 // One message per mailbox, in the order of the proposals.

@@ -130,7 +130,7 @@ class Engine : public LiveSource {
     Status checkIdentity();
     Status recoverViews(uint64_t& checkpointSeq);
     Status applyBatch(const BatchView& batch, EventBatch* events = nullptr);
-    Status tellEntry(uint64_t seq, const Entry& entry, EventBatch& events) const;
+    void tellEntry(uint64_t seq, const Entry& entry, const Fact& fact, EventBatch& events) const;
     Status nameNewHistory();
     Status loadInstallationSecret();
 

@@ -2,8 +2,6 @@
 
 #include <variant>
 
-#include "store/facts.h"
-
 namespace fluxion {
 
 namespace {
@@ -88,12 +86,36 @@ struct Teller {
 
 } // namespace
 
+std::string_view token(ChangeOp op)
+{
+    switch (op) {
+    case ChangeOp::Set:
+        return "set";
+    case ChangeOp::Removed:
+        return "removed";
+    case ChangeOp::Expired:
+        return "expired";
+    case ChangeOp::Inserted:
+        return "inserted";
+    case ChangeOp::Deleted:
+        return "deleted";
+    case ChangeOp::Dropped:
+        break;
+    }
+    return "dropped";
+}
+
+void appendChanges(uint64_t seq, const Entry& entry, const Fact& fact, std::vector<Change>& changes)
+{
+    std::visit(Teller{seq, entry, changes}, fact);
+}
+
 Status appendChanges(uint64_t seq, const Entry& entry, std::vector<Change>& changes)
 {
     const auto fact = decodeFact(entry.type, entry.payload);
     if (!fact)
         return fact.status();
-    std::visit(Teller{seq, entry, changes}, fact.value());
+    appendChanges(seq, entry, fact.value(), changes);
     return {};
 }
 

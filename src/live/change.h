@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "log/batch.h"
+#include "store/facts.h"
 
 namespace fluxion {
 
@@ -58,5 +59,11 @@ struct Change {
 // Appends the changes that the entry tells, in order; none for entries that are no client's
 // business. Code::Damaged for an entry that cannot be read.
 Status appendChanges(uint64_t seq, const Entry& entry, std::vector<Change>& changes);
+// The same of an entry whose payload was decoded.
+void appendChanges(uint64_t seq, const Entry& entry, const Fact& fact,
+                   std::vector<Change>& changes);
+
+// "set", "removed", "expired", "inserted", "deleted", "dropped".
+std::string_view token(ChangeOp op);
 
 } // namespace fluxion

@@ -1,5 +1,7 @@
 #include "protocol/field_reader.h"
 
+#include "base/clock.h"
+
 namespace fluxion {
 
 FieldReader::FieldReader(JsonValue object, const RequestLimits& limits)
@@ -140,7 +142,6 @@ uint64_t FieldReader::limit(std::string_view field, uint64_t byDefault, uint64_t
 
 std::optional<int64_t> FieldReader::lifetimeUs(std::string_view field)
 {
-    constexpr int64_t kUsPerMs = 1000;
     const auto ms = optionalInteger(field);
     if (ms && (*ms < 0 || *ms > kMaxLifetimeMs))
         fail(field, "must be from 0 to " + std::to_string(kMaxLifetimeMs) + " milliseconds");

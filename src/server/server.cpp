@@ -22,7 +22,6 @@ namespace fluxion {
 
 namespace {
 
-constexpr int64_t kUsPerMs = 1000;
 constexpr int64_t kUsPerHour = 3600 * 1000 * kUsPerMs;
 constexpr uint64_t kSpareDescriptors = 64; // for files and the like
 
