@@ -93,6 +93,9 @@ Editor::Read Editor::read(const std::string& prompt, std::string& line)
     m_cancelled = false;
     m_decoding = {};
     el_resize(m_editLine);
+    // libedit does this behind the prompt: what a fast hand types at it, Ctrl-D above all, would
+    // still meet the terminal's own line editing.
+    el_set(m_editLine, EL_PREP_TERM, 1);
     int count = 0;
     const char* text = el_gets(m_editLine, &count);
     if (m_cancelled)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import stat
 import tempfile
+import termios
 import time
 
 from client import Client
@@ -94,6 +95,9 @@ class Session(Terminal):
         super().__init__(["shell"], server, {**PLAIN, **(environment or {})}, **more)
         self.wait_for(r"HELP lists the commands\.\r\n")
         self.wait_for("default> ")
+        # Whatever is typed at a prompt, however fast, is libedit's: the terminal's own line editing
+        # is off before the prompt is seen.
+        assert not termios.tcgetattr(self.fd)[3] & termios.ICANON, "the prompt came too early"
 
     def does(self, line, pattern):
         """Types a line; this comes out, then a prompt."""
