@@ -31,12 +31,24 @@ export class Server {
   #folder = mkdtempSync(join(tmpdir(), "fluxion-node-"));
   #process;
   port = 0;
+  /** Keeps nothing over its end. */
+  isInMemory = false;
 
   static async start(...flags) {
     const server = new Server();
-    Server.#started.push(server);
     await server.start(...flags);
     return server;
+  }
+
+  static async startInMemory(...flags) {
+    const server = new Server();
+    server.isInMemory = true;
+    await server.start(...flags);
+    return server;
+  }
+
+  constructor() {
+    Server.#started.push(this);
   }
 
   get url() {
@@ -44,8 +56,8 @@ export class Server {
   }
 
   async start(...flags) {
-    const data = ["--data", join(this.#folder, "data"), "--port", String(this.port)];
-    this.#process = spawn(binary, [...data, ...flags], {
+    const data = this.isInMemory ? [] : ["--data", join(this.#folder, "data")];
+    this.#process = spawn(binary, [...data, "--port", String(this.port), ...flags], {
       env: { PATH: process.env.PATH, FLUXION_SECRET_KEY: KEY },
       stdio: ["ignore", "ignore", "pipe"],
     });
