@@ -15,7 +15,7 @@
 BUILD_PACKAGES = g++ make qmake6 qt6-base-dev qt6-websockets-dev libqt6sql6-sqlite \
     libsimdjson-dev libre2-dev libzstd-dev libxxhash-dev libboost-dev libedit-dev
 TEST_PACKAGES = git doctest-dev strace openssl curl procps python3 python3-websocket node-ws \
-    redis-server chromium \
+    redis-server nats-server chromium \
     $(shell . /etc/os-release; [ "$$VERSION_ID" = 12 ] && \
         echo clang-format-14 clang-14 libclang-rt-14-dev)
 # Where these are already, from wherever, they are used.

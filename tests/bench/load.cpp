@@ -1,16 +1,16 @@
 #include "bench/load.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <vector>
 
 #include "bench/connection.h"
+#include "bench/process.h"
+#include "bench/reply.h"
 
 namespace fluxion::bench {
 
@@ -23,42 +23,6 @@ constexpr int kSilenceMs = 30000;
 // others are sent.
 constexpr uint64_t kOvertaking = 8;
 
-double cpuSeconds()
-{
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& t) {
-        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-    };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-[[noreturn]] void answersNothing(std::string_view reply)
-{
-    throw std::runtime_error("a reply to no request: " + std::string(reply.substr(0, 200)));
-}
-
-// The number that a reply's id carries.
-uint64_t idOf(std::string_view reply)
-{
-    constexpr std::string_view kBefore = "\"id\":\"";
-    const size_t at = reply.find(kBefore);
-    if (at == std::string_view::npos)
-        answersNothing(reply);
-    const std::string_view id = reply.substr(at + kBefore.size());
-    uint64_t number = 0;
-    const auto [end, fault] = std::from_chars(id.data(), id.data() + id.size(), number);
-    if (fault != std::errc() || end == id.data() + id.size() || *end != '"')
-        answersNothing(reply);
-    return number;
-}
-
-bool isError(Wire wire, std::string_view reply)
-{
-    return wire == Wire::Resp ? reply.starts_with('-')
-                              : reply.find("\"error\":") != std::string_view::npos;
-}
-
 struct Sent {
     Time::time_point at;
     bool open = false;
@@ -66,8 +30,8 @@ struct Sent {
 
 struct Client {
     Client(const Load& load)
-        : connection(load.request->wire(), load.port, load.key), ring(load.inFlight * kOvertaking),
-          sent(load.firstNumber), answered(load.firstNumber)
+        : connection(load.requests.front()->wire(), load.port, load.key),
+          ring(load.inFlight * kOvertaking), sent(load.firstNumber), answered(load.firstNumber)
     {
     }
     Connection connection;
@@ -82,7 +46,7 @@ class Runner {
         : m_load(load), m_last(load.firstNumber + load.requestsEach),
           m_epoll(::epoll_create1(EPOLL_CLOEXEC))
     {
-        if (load.inFlight * kOvertaking >= load.request->distinctIds())
+        if (load.inFlight * kOvertaking >= load.requests.front()->distinctIds())
             throw std::runtime_error("more requests in flight than ids");
         for (uint64_t c = 0; c < load.connections; ++c) {
             m_clients.push_back(std::make_unique<Client>(load));
@@ -97,7 +61,7 @@ class Runner {
     LoadResult run()
     {
         const double serverCpu = m_load.serverCpu();
-        const double cpu = cpuSeconds();
+        const double cpu = ownCpuSeconds();
         const auto begin = Time::now();
         const auto end = begin + std::chrono::duration_cast<Time::duration>(
                                      std::chrono::duration<double>(m_load.seconds));
@@ -113,10 +77,11 @@ class Runner {
                 serve(events[i].data.u64, more);
         }
         m_result.seconds = std::chrono::duration<double>(Time::now() - begin).count();
-        m_result.clientCpuSeconds = cpuSeconds() - cpu;
+        m_result.clientCpuSeconds = ownCpuSeconds() - cpu;
         m_result.serverCpuSeconds = m_load.serverCpu() - serverCpu;
         std::sort(m_latenciesUs.begin(), m_latenciesUs.end());
         m_result.p50Us = m_latenciesUs[m_latenciesUs.size() / 2];
+        m_result.p95Us = m_latenciesUs[m_latenciesUs.size() * 95 / 100];
         m_result.p99Us = m_latenciesUs[m_latenciesUs.size() * 99 / 100];
         return m_result;
     }
@@ -129,7 +94,7 @@ class Runner {
             count = std::min(count, m_last - client.sent);
         m_out.clear();
         for (uint64_t i = 0; i < count; ++i, ++client.sent) {
-            m_load.request->append(m_out, c, client.sent);
+            m_load.requests[client.sent % m_load.requests.size()]->append(m_out, c, client.sent);
             Sent& sent = client.ring[client.sent % client.ring.size()];
             if (sent.open)
                 throw std::runtime_error("a request was left without its reply");
@@ -147,7 +112,7 @@ class Runner {
         uint64_t replies = 0;
         std::string_view reply;
         while (client.connection.next(reply)) {
-            if (isError(m_load.request->wire(), reply))
+            if (isError(m_load.requests.front()->wire(), reply))
                 throw std::runtime_error(std::string(reply));
             Sent& sent = requestOf(client, reply);
             if (!sent.open)
@@ -168,8 +133,8 @@ class Runner {
     Sent& requestOf(Client& client, std::string_view reply) const
     {
         uint64_t number = client.answered;
-        if (m_load.request->wire() == Wire::WebSocket) {
-            const uint64_t distinct = m_load.request->distinctIds();
+        if (m_load.requests.front()->wire() == Wire::WebSocket) {
+            const uint64_t distinct = m_load.requests.front()->distinctIds();
             const uint64_t id = idOf(reply);
             const uint64_t behind = (client.sent + distinct - 1 - id) % distinct;
             if (id >= distinct || behind >= client.ring.size() || behind >= client.sent)

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "bench/request.h"
 
@@ -17,13 +18,14 @@ struct LoadResult {
     double clientCpuSeconds = 0;
     double serverCpuSeconds = 0;
     double p50Us = 0;
+    double p95Us = 0;
     double p99Us = 0;
 };
 
 struct Load {
     uint16_t port = 0;
     std::string key;
-    const Request* request = nullptr;
+    std::vector<const Request*> requests{}; // in turn, by number; of one kind and length of id
     uint64_t connections = 1;
     uint64_t inFlight = 1;
     double seconds = 1;        // or, if not 0:

@@ -81,7 +81,7 @@ double bytesOfKeys(const Process& server, const Request& set, uint64_t keysEach,
     Load load;
     load.port = server.port();
     load.key = kKey;
-    load.request = &set;
+    load.requests = {&set};
     load.connections = 8;
     load.inFlight = 32;
     load.requestsEach = keysEach;
@@ -99,8 +99,8 @@ Line keys(const Context& context)
                            R"({"id":"######","type":"sval","data":{"col":"m","key":"@-~~~~~~~~~",)"
                            R"("value":")" +
                                value + "\"}}",
-                           keysEach);
-    const Request redisSet = Request::resp({"SET", "@-~~~~~~~~~", value}, keysEach);
+                           {keysEach, 1});
+    const Request redisSet = Request::resp({"SET", "@-~~~~~~~~~", value}, {keysEach, 1});
     const auto quiet = quietTime(context, std::chrono::seconds(12));
     const auto server = startServer(context);
     const double ours = bytesOfKeys(*server, set, keysEach, quiet);

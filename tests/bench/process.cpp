@@ -10,6 +10,7 @@
 #include <fstream>
 #include <netinet/in.h>
 #include <stdexcept>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <thread>
@@ -22,6 +23,7 @@ namespace {
 using Time = std::chrono::steady_clock;
 
 constexpr double kStartTimeoutSeconds = 120;
+constexpr double kQuietTimeoutSeconds = 60;
 constexpr std::string_view kAnnounced = "127.0.0.1:";
 
 sockaddr_in loopback(uint16_t port)
@@ -173,6 +175,25 @@ double Process::cpuSeconds() const
     return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
 }
 
+void Process::awaitQuiet() const
+{
+    constexpr auto kStep = std::chrono::milliseconds(20);
+    constexpr double kNothing = 0.05; // of a core
+    constexpr int kQuietSteps = 3;
+    const auto begin = Time::now();
+    double used = cpuSeconds();
+    for (int quiet = 0; quiet < kQuietSteps;) {
+        if (secondsSince(begin) > kQuietTimeoutSeconds)
+            throw std::runtime_error("a server does not come to rest");
+        std::this_thread::sleep_for(kStep);
+        const double before = used;
+        used = cpuSeconds();
+        const bool nothing =
+            used - before < kNothing * std::chrono::duration<double>(kStep).count();
+        quiet = nothing ? quiet + 1 : 0;
+    }
+}
+
 double Process::residentBytes() const
 {
     std::ifstream in("/proc/" + std::to_string(m_pid) + "/statm");
@@ -180,6 +201,16 @@ double Process::residentBytes() const
     double resident = 0;
     in >> total >> resident;
     return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+double ownCpuSeconds()
+{
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& t) {
+        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 } // namespace fluxion::bench

@@ -29,6 +29,8 @@ class Process {
     // Of all its threads, since its start.
     double cpuSeconds() const;
     double residentBytes() const;
+    // Waits until it does nothing, so that what one run left behind does not meet the next.
+    void awaitQuiet() const;
     // Ends it as a power cut would.
     void kill();
 
@@ -45,5 +47,8 @@ class Process {
     uint16_t m_port = 0;
     double m_startSeconds = 0;
 };
+
+// Of this process, since its start.
+double ownCpuSeconds();
 
 } // namespace fluxion::bench

@@ -63,9 +63,10 @@ void appendRaw(std::ostringstream& out, const std::vector<Line>& lines)
            "Of the lines in requests a second; medians, the rate with its span. CPU seconds "
            "are of one run, handshakes left out. A client that is busy more than 95 % of the "
            "time, in bold, may be what is measured.\n\n"
-           "| line: side | requests/s | p50 us | p99 us | server CPU us/request | client CPU "
+           "| line: side | requests/s | p50 us | p95 us | p99 us | server CPU us/request | client "
+           "CPU "
            "us/request | server CPU s | client CPU s | client busy |\n"
-           "|---|---|---|---|---|---|---|---|---|\n";
+           "|---|---|---|---|---|---|---|---|---|---|\n";
     for (const Line& line : lines) {
         for (const std::string& raw : line.raw) {
             if (raw.starts_with('|'))

@@ -25,7 +25,7 @@ std::string headOf(Frame frame, uint64_t size)
 
 } // namespace
 
-Request::Request(Wire wire, std::string bytes, size_t start, uint64_t keys)
+Request::Request(Wire wire, std::string bytes, size_t start, Keys keys)
     : m_wire(wire), m_bytes(std::move(bytes)), m_keys(keys)
 {
     for (size_t at = start; at < m_bytes.size();) {
@@ -45,18 +45,23 @@ Request::Request(Wire wire, std::string bytes, size_t start, uint64_t keys)
     }
 }
 
-Request Request::webSocket(Frame frame, const std::string& payload, uint64_t keys)
+Request Request::webSocket(Frame frame, const std::string& payload, Keys keys)
 {
     const std::string head = headOf(frame, payload.size());
     return {Wire::WebSocket, head + payload, head.size(), keys};
 }
 
-Request Request::resp(const std::vector<std::string>& words, uint64_t keys)
+Request Request::resp(const std::vector<std::string>& words, Keys keys)
 {
     std::string out = "*" + std::to_string(words.size()) + "\r\n";
     for (const std::string& word : words)
         out += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
     return {Wire::Resp, out, 0, keys};
+}
+
+Request Request::plain(Wire wire, const std::string& bytes)
+{
+    return {wire, bytes, bytes.size(), {}};
 }
 
 void Request::append(std::string& out, uint64_t connection, uint64_t number) const
@@ -68,7 +73,7 @@ void Request::append(std::string& out, uint64_t connection, uint64_t number) con
         if (place.kind == '@')
             value = connection;
         else if (place.kind == '~')
-            value = number % m_keys;
+            value = number / m_keys.requests % m_keys.count;
         for (size_t i = place.digits; i-- > 0; value /= 10)
             out[begin + place.at + i] = static_cast<char>('0' + value % 10);
     }

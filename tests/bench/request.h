@@ -9,16 +9,21 @@
 
 namespace fluxion::bench {
 
-enum class Wire { WebSocket, Resp };
+enum class Wire { WebSocket, Resp, Nats };
 enum class Frame : unsigned char { Text = 0x81, Binary = 0x82 };
 
 class Request {
   public:
     // In the text, a run of `#` stands for the number of the request, of `@` for that of the
-    // connection, of `~` for that of the key (request modulo `keys`): as many digits, with zeros
-    // in front.
-    static Request webSocket(Frame frame, const std::string& payload, uint64_t keys = 1000);
-    static Request resp(const std::vector<std::string>& words, uint64_t keys = 1000);
+    // connection, of `~` for that of the key: as many digits, with zeros in front.
+    struct Keys {
+        uint64_t count = 1000; // as many, taken in turn
+        uint64_t requests = 1; // in a row, of each
+    };
+    static Request webSocket(Frame frame, const std::string& payload, Keys keys = {1000, 1});
+    static Request resp(const std::vector<std::string>& words, Keys keys = {1000, 1});
+    // As it is, without numbers.
+    static Request plain(Wire wire, const std::string& bytes);
 
     Wire wire() const { return m_wire; }
     size_t bytes() const { return m_bytes.size(); }
@@ -34,11 +39,11 @@ class Request {
     };
 
     // Numbers are looked for from `start` on: a frame's head may hold any byte.
-    Request(Wire wire, std::string bytes, size_t start, uint64_t keys);
+    Request(Wire wire, std::string bytes, size_t start, Keys keys);
 
     Wire m_wire;
     std::string m_bytes;
-    uint64_t m_keys;
+    Keys m_keys;
     uint64_t m_distinctIds = UINT64_MAX;
     std::vector<Place> m_places;
 };

@@ -18,7 +18,7 @@ void storeKeys(const Process& server, const Request& set)
     Load load;
     load.port = server.port();
     load.key = kKey;
-    load.request = &set;
+    load.requests = {&set};
     load.connections = kMostConnections;
     load.inFlight = 16;
     load.requestsEach = kKeysPerConnection;

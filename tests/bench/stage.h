@@ -27,6 +27,18 @@ struct Stage {
     const Request respGet = Request::resp({"GET", "key-@@@-~~~~"});
     const Request respSet = Request::resp({"SET", "key-@@@-~~~~", "0123456789012345678901234567"});
 
+    const Request setJson = setDocument({});
+    const Request respSetJson = Request::resp({"SET", "doc-@@@-~~~~", kReading});
+    // Each key is set, read, patched and removed before the next.
+    static constexpr Request::Keys kMixed{1000, 4};
+    const Request mixedSet = setDocument(kMixed);
+    const Request mixedGet = getDocument(kMixed);
+    const Request mixedPatch = patchDocument(kMixed);
+    const Request mixedRemove = removeDocument(kMixed);
+    const Request respMixedSet = Request::resp({"SET", "doc-@@@-~~~~", kReading}, kMixed);
+    const Request respMixedGet = Request::resp({"GET", "doc-@@@-~~~~"}, kMixed);
+    const Request respMixedRemove = Request::resp({"DEL", "doc-@@@-~~~~"}, kMixed);
+
     ScratchFolder durableFolder, redisFolder, redisSyncedFolder;
     // Two lines insert the same records: each has its server, so that none finds them there.
     std::unique_ptr<Process> durable, memory, insertBesideAck, insertBesideDurable;

@@ -11,12 +11,14 @@ namespace fluxion::bench {
 
 namespace {
 
+constexpr const char* kSetJson = "SET of JSON documents of 47 B, durable, 100 x 1";
+constexpr const char* kMixed = "MIXED (set, get, patch, delete) of them, durable, 100 x 1";
 constexpr double kBusy = 0.95; // of a core: above, the client may be what is measured
 
 struct Side {
     const char* name;
     std::unique_ptr<Process> Stage::*server;
-    const Request Stage::*request;
+    std::vector<const Request Stage::*> requests; // in turn
     uint64_t sent = 0;
     std::vector<LoadResult> runs{};
 };
@@ -29,23 +31,33 @@ struct Pair {
     uint64_t inFlight;
     Side a;
     Side b;
+    double p99Ms = 0; // of a, at most; 0: none is asked for
 };
 
 std::vector<Pair> allPairs()
 {
-    const Side get{"gval", &Stage::memory, &Stage::get};
-    const Side set{"sval in memory", &Stage::memory, &Stage::set};
-    const Side setDurable{"sval durable", &Stage::durable, &Stage::set};
-    const Side insert{"ins of 100 in memory", &Stage::insertBesideAck, &Stage::insert};
-    const Side ack{"receive and ack", &Stage::ack, &Stage::insert};
-    const Side insertDurable{"ins of 100 durable", &Stage::durable, &Stage::insert};
-    const Side insertBeside{"ins of 100 in memory", &Stage::insertBesideDurable, &Stage::insert};
-    const Side crowded{"gval among 5,000", &Stage::crowded, &Stage::get};
-    const Side alone{"gval alone", &Stage::alone, &Stage::get};
-    const Side echoGet{"echo of gval", &Stage::echo, &Stage::get};
-    const Side echoSet{"echo of sval", &Stage::echo, &Stage::set};
-    const Side redisGet{"redis GET", &Stage::redis, &Stage::respGet};
-    const Side redisSet{"redis SET, appendfsync always", &Stage::redisSynced, &Stage::respSet};
+    const Side get{"gval", &Stage::memory, {&Stage::get}};
+    const Side set{"sval in memory", &Stage::memory, {&Stage::set}};
+    const Side setDurable{"sval durable", &Stage::durable, {&Stage::set}};
+    const Side insert{"ins of 100 in memory", &Stage::insertBesideAck, {&Stage::insert}};
+    const Side ack{"receive and ack", &Stage::ack, {&Stage::insert}};
+    const Side insertDurable{"ins of 100 durable", &Stage::durable, {&Stage::insert}};
+    const Side insertBeside{"ins of 100 in memory", &Stage::insertBesideDurable, {&Stage::insert}};
+    const Side crowded{"gval among 5,000", &Stage::crowded, {&Stage::get}};
+    const Side alone{"gval alone", &Stage::alone, {&Stage::get}};
+    const Side echoGet{"echo of gval", &Stage::echo, {&Stage::get}};
+    const Side echoSet{"echo of sval", &Stage::echo, {&Stage::set}};
+    const Side redisGet{"redis GET", &Stage::redis, {&Stage::respGet}};
+    const Side redisSet{"redis SET, appendfsync always", &Stage::redisSynced, {&Stage::respSet}};
+    const Side setJson{"sval", &Stage::durable, {&Stage::setJson}};
+    const Side redisSetJson{"redis SET", &Stage::redisSynced, {&Stage::respSetJson}};
+    const Side mixed{"sval, gval, pval, rval",
+                     &Stage::durable,
+                     {&Stage::mixedSet, &Stage::mixedGet, &Stage::mixedPatch, &Stage::mixedRemove}};
+    const Side redisMixed{"redis SET, GET, SET, DEL",
+                          &Stage::redisSynced,
+                          {&Stage::respMixedSet, &Stage::respMixedGet, &Stage::respMixedSet,
+                           &Stage::respMixedRemove}};
     const char* const frames = "echo of the same frames";
     const char* const inMemory = "the same in memory";
     return {
@@ -60,6 +72,8 @@ std::vector<Pair> allPairs()
         {"ins of 100 records in memory, 4 x 4", "a server that only receives and acks", 0.5, 4, 4,
          insert, ack},
         {"ins of 100 records durable, 4 x 4", inMemory, 0.80, 4, 4, insertDurable, insertBeside},
+        {kSetJson, redisSet.name, 1.1, 100, 1, setJson, redisSetJson, 4},
+        {kMixed, "redis SET, GET, SET, DEL, appendfsync always", 1.1, 100, 1, mixed, redisMixed, 4},
         {"gval, one busy connection among 5,000 idle", "the same alone", 0.6, 1, 1, crowded, alone},
     };
 }
@@ -70,11 +84,12 @@ void measure(const Stage& stage, Side& side, const Pair& pair, double seconds)
     Load load;
     load.port = server.port();
     load.key = kKey;
-    load.request = &(stage.*side.request);
+    for (const auto request : side.requests)
+        load.requests.push_back(&(stage.*request));
     load.connections = pair.connections;
     load.inFlight = pair.inFlight;
     load.seconds = seconds;
-    load.firstNumber = side.sent;
+    load.firstNumber = side.sent - side.sent % side.requests.size();
     load.serverCpu = [&server] { return server.cpuSeconds(); };
     side.runs.push_back(run(load));
     side.sent += side.runs.back().requests;
@@ -113,15 +128,17 @@ std::string rawFigures(const Pair& pair, const Side& side)
     const double busy = middle([](Run run) { return run.clientCpuSeconds / run.seconds; });
     const char* const mark = busy > kBusy ? "**" : "";
     char text[400];
-    std::snprintf(
-        text, sizeof text,
-        "| %s: %s | %.0f (%.0f-%.0f) | %.0f | %.0f | %.1f | %.1f | %.2f | %.2f | %s%.0f %%%s |",
-        pair.load, side.name, median(rates), *least, *most,
-        middle([](Run run) { return run.p50Us; }), middle([](Run run) { return run.p99Us; }),
-        middle([&](Run run) { return perRequest(run.serverCpuSeconds, run); }),
-        middle([&](Run run) { return perRequest(run.clientCpuSeconds, run); }),
-        middle([](Run run) { return run.serverCpuSeconds; }),
-        middle([](Run run) { return run.clientCpuSeconds; }), mark, busy * 100, mark);
+    std::snprintf(text, sizeof text,
+                  "| %s: %s | %.0f (%.0f-%.0f) | %.0f | %.0f | %.0f | %.1f | %.1f | %.2f | %.2f | "
+                  "%s%.0f %%%s |",
+                  pair.load, side.name, median(rates), *least, *most,
+                  middle([](Run run) { return run.p50Us; }),
+                  middle([](Run run) { return run.p95Us; }),
+                  middle([](Run run) { return run.p99Us; }),
+                  middle([&](Run run) { return perRequest(run.serverCpuSeconds, run); }),
+                  middle([&](Run run) { return perRequest(run.clientCpuSeconds, run); }),
+                  middle([](Run run) { return run.serverCpuSeconds; }),
+                  middle([](Run run) { return run.clientCpuSeconds; }), mark, busy * 100, mark);
     return text;
 }
 
@@ -148,7 +165,7 @@ std::vector<Line> measureThroughput(const Context& context)
     }
     stage.requireIdle();
     std::vector<Line> lines;
-    for (const Pair& pair : pairs)
+    for (const Pair& pair : pairs) {
         lines.push_back({pair.load,
                          pair.against,
                          Line::Bound::AtLeast,
@@ -156,6 +173,11 @@ std::vector<Line> measureThroughput(const Context& context)
                          {},
                          ratios(pair),
                          {rawFigures(pair, pair.a), rawFigures(pair, pair.b)}});
+        if (pair.p99Ms > 0)
+            lines.push_back({std::string("p99 of ") + pair.load, "", Line::Bound::AtMost,
+                             pair.p99Ms, " ms",
+                             each(pair.a, [](const LoadResult& run) { return run.p99Us / 1e3; })});
+    }
     return lines;
 }
 

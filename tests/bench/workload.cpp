@@ -24,6 +24,39 @@ Request setValue()
                               R"("key":"key-@@@-~~~~","value":"0123456789012345678901234567"}})");
 }
 
+namespace {
+
+Request ofDocument(const std::string& type, const std::string& rest, Request::Keys keys)
+{
+    return Request::webSocket(Frame::Binary,
+                              R"({"id":"######","type":")" + type +
+                                  R"(","data":{"col":"bench","key":"doc-@@@-~~~~")" + rest + "}}",
+                              keys);
+}
+
+} // namespace
+
+Request setDocument(Request::Keys keys)
+{
+    return ofDocument(
+        "sval", R"(,"value":"{\"temperature\":22.5,\"humidity\":40,\"state\":\"ok\"}")", keys);
+}
+
+Request getDocument(Request::Keys keys)
+{
+    return ofDocument("gval", "", keys);
+}
+
+Request patchDocument(Request::Keys keys)
+{
+    return ofDocument("pval", R"(,"value":"{\"humidity\":41}")", keys);
+}
+
+Request removeDocument(Request::Keys keys)
+{
+    return ofDocument("rval", "", keys);
+}
+
 Request insertHundred()
 {
     std::string data;

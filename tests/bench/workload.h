@@ -18,6 +18,12 @@ extern const std::string kReading;
 
 Request getValue();
 Request setValue();
+// Of a key whose value is a JSON document, kReading. With `keys.requests` 4, these four in turn all
+// meet the same key.
+Request setDocument(Request::Keys keys);
+Request getDocument(Request::Keys keys);
+Request patchDocument(Request::Keys keys);
+Request removeDocument(Request::Keys keys);
 // 100 readings of 100 documents, as text in text: the classic form.
 Request insertHundred();
 
