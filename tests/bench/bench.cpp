@@ -95,7 +95,8 @@ int measureAll(const Options& options)
     int failed = 0;
     const Context& context = options.context;
     for (const auto measure :
-         {measureThroughput, measureMemory, measureReplay, measurePattern, measureStart}) {
+         {measureThroughput, measureFanOut, measureEventLatency, measureResume, measureCheckpoint,
+          measureMemory, measureReplay, measurePattern, measureStart}) {
         try {
             for (Line& line : measure(context))
                 lines.push_back(std::move(line));

@@ -1,6 +1,7 @@
 #include "bench/connection.h"
 
 #include <arpa/inet.h>
+#include <cerrno>
 #include <cstdlib>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int kOpClose = 8;
 constexpr int kOpPing = 9;
+constexpr timeval kSilence{30, 0};
 
 } // namespace
 
@@ -31,8 +33,11 @@ Connection::Connection(Wire wire, uint16_t port, const std::string& key, const s
     }
     const int on = 1;
     ::setsockopt(m_socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(m_socket, SOL_SOCKET, SO_RCVTIMEO, &kSilence, sizeof kSilence);
     if (wire == Wire::WebSocket)
         shakeHands(key, name);
+    else if (wire == Wire::Nats)
+        greetNats();
 }
 
 Connection::~Connection()
@@ -50,9 +55,22 @@ void Connection::shakeHands(const std::string& key, const std::string& name)
     while (m_in.find("\r\n\r\n") == std::string::npos)
         receive();
     m_at = m_in.find("\r\n\r\n") + 4;
-    std::string_view greeting;
-    while (!next(greeting))
+    awaitReply();
+}
+
+void Connection::greetNats()
+{
+    awaitReply(); // INFO
+    if (const std::string reply = ask(R"(CONNECT {"verbose":false})"); reply.starts_with('-'))
+        throw std::runtime_error(reply);
+}
+
+std::string_view Connection::awaitReply()
+{
+    std::string_view reply;
+    while (!next(reply))
         receive();
+    return reply;
 }
 
 void Connection::send(std::string_view bytes)
@@ -72,12 +90,15 @@ void Connection::receive()
     char buffer[65536];
     const ssize_t n = ::recv(m_socket, buffer, sizeof buffer, 0);
     if (n <= 0)
-        throw std::runtime_error("the server closed a connection");
+        throw std::runtime_error(n < 0 && errno == EAGAIN ? "no answer for 30 s"
+                                                          : "the server closed a connection");
     m_in.append(buffer, static_cast<size_t>(n));
 }
 
 bool Connection::next(std::string_view& reply)
 {
+    if (m_wire == Wire::Nats)
+        return nextLine(reply);
     return m_wire == Wire::WebSocket ? nextMessage(reply) : nextResp(reply);
 }
 
@@ -137,15 +158,29 @@ bool Connection::nextResp(std::string_view& reply)
     return true;
 }
 
-std::string Connection::ask(const std::string& message)
+bool Connection::nextLine(std::string_view& reply)
 {
+    const size_t end = m_in.find("\r\n", m_at);
+    if (end == std::string::npos)
+        return false;
+    reply = std::string_view(m_in).substr(m_at, end - m_at);
+    m_at = end + 2;
+    return true;
+}
+
+std::string Connection::ask(const std::string& message, Frame frame)
+{
+    if (m_wire == Wire::Nats) {
+        send(message + "\r\nPING\r\n");
+        std::string_view line = awaitReply();
+        while (line != "PONG" && !line.starts_with('-'))
+            line = awaitReply();
+        return std::string(line);
+    }
     std::string bytes;
-    Request::webSocket(Frame::Binary, message).append(bytes, 0, 0);
+    Request::webSocket(frame, message).append(bytes, 0, 0);
     send(bytes);
-    std::string_view reply;
-    while (!next(reply))
-        receive();
-    return std::string(reply);
+    return std::string(awaitReply());
 }
 
 } // namespace fluxion::bench

@@ -34,11 +34,21 @@ struct Context {
 
 double median(std::vector<double> values);
 
+// The median with the least and the most in brackets, with as many decimals.
+std::string withSpan(const std::vector<double>& values, int decimals);
+
+// How busy the load client was, of a core; in bold where it may be what was measured.
+std::string clientBusy(double busy);
+
 // One function an idea, each in a file named after it. They measure the lines that are wanted and
 // throw std::runtime_error when that cannot be done.
 std::vector<Line> measureThroughput(const Context& context);
 std::vector<Line> measureMemory(const Context& context);
 std::vector<Line> measureReplay(const Context& context);
+std::vector<Line> measureFanOut(const Context& context);
+std::vector<Line> measureEventLatency(const Context& context);
+std::vector<Line> measureResume(const Context& context);
+std::vector<Line> measureCheckpoint(const Context& context);
 std::vector<Line> measurePattern(const Context& context);
 std::vector<Line> measureStart(const Context& context);
 

@@ -82,7 +82,26 @@ void appendRaw(std::ostringstream& out, const std::vector<Line>& lines)
     }
 }
 
+constexpr double kBusy = 0.95; // of a core: above, the client may be what is measured
+
 } // namespace
+
+std::string withSpan(const std::vector<double>& values, int decimals)
+{
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    char text[100];
+    std::snprintf(text, sizeof text, "%.*f (%.*f-%.*f)", decimals, median(values), decimals, *least,
+                  decimals, *most);
+    return text;
+}
+
+std::string clientBusy(double busy)
+{
+    const char* const mark = busy > kBusy ? "**" : "";
+    char text[40];
+    std::snprintf(text, sizeof text, "%s%.0f %%%s", mark, busy * 100, mark);
+    return text;
+}
 
 double median(std::vector<double> values)
 {

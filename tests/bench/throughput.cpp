@@ -13,7 +13,6 @@ namespace {
 
 constexpr const char* kSetJson = "SET of JSON documents of 47 B, durable, 100 x 1";
 constexpr const char* kMixed = "MIXED (set, get, patch, delete) of them, durable, 100 x 1";
-constexpr double kBusy = 0.95; // of a core: above, the client may be what is measured
 
 struct Side {
     const char* name;
@@ -126,11 +125,10 @@ std::string rawFigures(const Pair& pair, const Side& side)
     const std::vector<double> rates = each(side, rateOf);
     const auto [least, most] = std::minmax_element(rates.begin(), rates.end());
     const double busy = middle([](Run run) { return run.clientCpuSeconds / run.seconds; });
-    const char* const mark = busy > kBusy ? "**" : "";
     char text[400];
     std::snprintf(text, sizeof text,
                   "| %s: %s | %.0f (%.0f-%.0f) | %.0f | %.0f | %.0f | %.1f | %.1f | %.2f | %.2f | "
-                  "%s%.0f %%%s |",
+                  "%s |",
                   pair.load, side.name, median(rates), *least, *most,
                   middle([](Run run) { return run.p50Us; }),
                   middle([](Run run) { return run.p95Us; }),
@@ -138,7 +136,7 @@ std::string rawFigures(const Pair& pair, const Side& side)
                   middle([&](Run run) { return perRequest(run.serverCpuSeconds, run); }),
                   middle([&](Run run) { return perRequest(run.clientCpuSeconds, run); }),
                   middle([](Run run) { return run.serverCpuSeconds; }),
-                  middle([](Run run) { return run.clientCpuSeconds; }), mark, busy * 100, mark);
+                  middle([](Run run) { return run.clientCpuSeconds; }), clientBusy(busy).c_str());
     return text;
 }
 

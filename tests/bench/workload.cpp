@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "bench/connection.h"
+#include "bench/fan.h"
 
 namespace fluxion::bench {
 
@@ -55,6 +56,23 @@ Request patchDocument(Request::Keys keys)
 Request removeDocument(Request::Keys keys)
 {
     return ofDocument("rval", "", keys);
+}
+
+const std::string kSubscribeFan =
+    R"({"id":"s","type":"sub","data":{"kind":"keys","col":"bench","match":"fan"}})";
+
+std::string fanValue()
+{
+    constexpr size_t kBytes = 200;
+    return std::string(kMark) + std::string(kBytes - kMark.size(), 'v');
+}
+
+Request writeFan()
+{
+    return Request::webSocket(
+        Frame::Text,
+        R"({"id":"########","type":"sval","data":{"col":"bench","key":"fan","value":")" +
+            fanValue() + R"("}})");
 }
 
 Request insertHundred()

@@ -27,6 +27,12 @@ Request removeDocument(Request::Keys keys);
 // 100 readings of 100 documents, as text in text: the classic form.
 Request insertHundred();
 
+// A write of the key `fan` in `bench`; kMark stands in its value of 200 B. And what makes a
+// subscriber of that key.
+Request writeFan();
+extern const std::string kSubscribeFan;
+std::string fanValue();
+
 // `--io-threads 1`; without a folder in memory.
 std::unique_ptr<Process> startServer(const Context& context, const std::string& folder = {},
                                      std::vector<std::string> more = {});

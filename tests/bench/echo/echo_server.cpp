@@ -1,5 +1,8 @@
 // echo_server echo    sends every message back
 // echo_server ack     answers every message with its id alone
+// echo_server fan     sends every message of a writer to each subscriber, a text frame of its own,
+//                     and answers as `ack` does; who says `sub` is a subscriber. On the dispatcher
+//                     that Qt comes with
 //
 // One thread. Prints the port it took; ends with SIGTERM.
 
@@ -8,8 +11,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <utility>
 
 #include <QCoreApplication>
+#include <QSet>
 #include <QWebSocket>
 #include <QWebSocketServer>
 
@@ -25,38 +30,80 @@ QByteArray acknowledgement(const QByteArray& message)
     return message.left(message.indexOf(',')) + '}';
 }
 
-void serve(QWebSocket& client, bool echo)
+enum class Kind { Echo, Ack, Fan };
+
+class Server {
+  public:
+    explicit Server(Kind kind) : m_kind(kind) {}
+
+    void serve(QWebSocket& client)
+    {
+        client.setMaxAllowedIncomingMessageSize(kMaxMessageBytes);
+        client.setMaxAllowedIncomingFrameSize(kMaxMessageBytes);
+        QObject::connect(&client, &QWebSocket::textMessageReceived, &client,
+                         [this, &client](const QString& message) { take(client, message); });
+        QObject::connect(&client, &QWebSocket::binaryMessageReceived, &client,
+                         [this, &client](const QByteArray& message) {
+                             client.sendBinaryMessage(
+                                 m_kind == Kind::Echo ? message : acknowledgement(message));
+                         });
+        QObject::connect(&client, &QWebSocket::disconnected, &client, [this, &client] {
+            m_subscribers.remove(&client);
+            client.deleteLater();
+        });
+        client.sendTextMessage(QStringLiteral("{}"));
+    }
+
+  private:
+    void take(QWebSocket& client, const QString& message)
+    {
+        if (m_kind == Kind::Echo) {
+            client.sendTextMessage(message);
+            return;
+        }
+        if (m_kind == Kind::Fan && message == QStringLiteral("sub")) {
+            m_subscribers.insert(&client);
+        } else if (m_kind == Kind::Fan) {
+            for (QWebSocket* subscriber : std::as_const(m_subscribers))
+                subscriber->sendTextMessage(message);
+        }
+        client.sendTextMessage(message.left(message.indexOf(u',')) + u'}');
+    }
+
+    Kind m_kind;
+    QSet<QWebSocket*> m_subscribers;
+};
+
+bool readKind(const char* word, Kind& kind)
 {
-    client.setMaxAllowedIncomingMessageSize(kMaxMessageBytes);
-    client.setMaxAllowedIncomingFrameSize(kMaxMessageBytes);
-    QObject::connect(&client, &QWebSocket::textMessageReceived, &client,
-                     [&client, echo](const QString& message) {
-                         client.sendTextMessage(echo ? message
-                                                     : message.left(message.indexOf(u',')) + u'}');
-                     });
-    QObject::connect(&client, &QWebSocket::binaryMessageReceived, &client,
-                     [&client, echo](const QByteArray& message) {
-                         client.sendBinaryMessage(echo ? message : acknowledgement(message));
-                     });
-    QObject::connect(&client, &QWebSocket::disconnected, &client, &QObject::deleteLater);
-    client.sendTextMessage(QStringLiteral("{}"));
+    const std::pair<const char*, Kind> kinds[] = {
+        {"echo", Kind::Echo}, {"ack", Kind::Ack}, {"fan", Kind::Fan}};
+    for (const auto& [name, meant] : kinds) {
+        if (std::strcmp(word, name) != 0)
+            continue;
+        kind = meant;
+        return true;
+    }
+    return false;
 }
 
 } // namespace
 
 int main(int argc, char** argv)
 {
-    if (argc != 2 || (std::strcmp(argv[1], "echo") != 0 && std::strcmp(argv[1], "ack") != 0)) {
-        std::fprintf(stderr, "usage: echo_server echo|ack\n");
+    Kind kind = Kind::Echo;
+    if (argc != 2 || !readKind(argv[1], kind)) {
+        std::fprintf(stderr, "usage: echo_server echo|ack|fan\n");
         return 2;
     }
-    const bool echo = std::strcmp(argv[1], "echo") == 0;
-    QCoreApplication::setEventDispatcher(new fluxion::EpollDispatcher);
+    if (kind != Kind::Fan)
+        QCoreApplication::setEventDispatcher(new fluxion::EpollDispatcher);
     QCoreApplication application(argc, argv);
+    Server clients(kind);
     QWebSocketServer server(QStringLiteral("echo"), QWebSocketServer::NonSecureMode);
     QObject::connect(&server, &QWebSocketServer::newConnection, &server, [&] {
         while (QWebSocket* client = server.nextPendingConnection())
-            serve(*client, echo);
+            clients.serve(*client);
     });
     server.setMaxPendingConnections(100000);
     if (!server.listen(QHostAddress::LocalHost)) {

@@ -1,0 +1,312 @@
+// Checkpoints of 5 M records: what one costs against reading its file, and what writes beside it
+// notice.
+
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <stdexcept>
+#include <thread>
+
+#include "base/crc32c.h"
+#include "bench/connection.h"
+#include "bench/line.h"
+#include "bench/load.h"
+#include "bench/scratch_folder.h"
+#include "bench/workload.h"
+#include "engine/checkpoint.h"
+#include "io/posix.h"
+
+namespace fluxion::bench {
+
+namespace {
+
+using Time = std::chrono::steady_clock;
+
+constexpr const char* kCostLine = "checkpoint + load of 5 M records";
+constexpr const char* kPauseLine = "longest write pause of a checkpoint of 5 M records";
+constexpr const char* kBesideLine = "sval durable, 100 x 1, p99 while 5 M records are checkpointed";
+
+double secondsSince(Time::time_point begin)
+{
+    return std::chrono::duration<double>(Time::now() - begin).count();
+}
+
+template <typename T> T take(Result<T> result)
+{
+    if (!result)
+        throw std::runtime_error(result.error().text);
+    return std::move(result.value());
+}
+
+// --- beside writes ---
+
+uint64_t numberOf(const std::string& reply, const std::string& field)
+{
+    const std::string before = "\"" + field + "\":";
+    const size_t at = reply.find(before);
+    uint64_t number = 0;
+    if (at == std::string::npos ||
+        std::from_chars(reply.data() + at + before.size(), reply.data() + reply.size(), number)
+                .ec != std::errc())
+        throw std::runtime_error("no " + field + " in " + reply);
+    return number;
+}
+
+struct Checkpoint {
+    double pauseMs;
+    double tookMs;
+};
+
+Checkpoint checkpointOnce(Connection& connection)
+{
+    const std::string reply = connection.ask(R"({"id":"1","type":"snap","data":{}})");
+    if (reply.find("\"error\"") != std::string::npos)
+        throw std::runtime_error(reply);
+    return {static_cast<double>(numberOf(reply, "pause_us")) / 1e3,
+            static_cast<double>(numberOf(reply, "ms"))};
+}
+
+// Has the server make checkpoints, one after the other, from its making to done().
+class Checkpoints {
+  public:
+    explicit Checkpoints(const Process& server) : m_connection(Wire::WebSocket, server.port(), kKey)
+    {
+        m_thread = std::thread([this] {
+            try {
+                do
+                    m_made.push_back(checkpointOnce(m_connection));
+                while (!m_done);
+            } catch (const std::exception& fault) {
+                m_fault = fault.what();
+            }
+        });
+    }
+    ~Checkpoints()
+    {
+        if (m_thread.joinable())
+            done();
+    }
+
+    // Those that were made; waits for the one under way.
+    const std::vector<Checkpoint>& done()
+    {
+        m_done = true;
+        m_thread.join();
+        return m_made;
+    }
+    const std::string& fault() const { return m_fault; }
+
+  private:
+    Connection m_connection;
+    std::atomic<bool> m_done{false};
+    std::vector<Checkpoint> m_made; // the thread's, until it has ended
+    std::string m_fault;
+    std::thread m_thread;
+};
+
+class Writes {
+  public:
+    Writes(const Context& context, const Process& server) : m_context(context), m_server(server) {}
+
+    LoadResult measure()
+    {
+        Load load;
+        load.port = m_server.port();
+        load.key = kKey;
+        load.requests = {&m_set};
+        load.connections = 100;
+        load.seconds = m_context.seconds;
+        load.firstNumber = m_sent;
+        load.serverCpu = [this] { return m_server.cpuSeconds(); };
+        const LoadResult result = run(load);
+        m_sent += result.requests;
+        return result;
+    }
+
+    LoadResult measureBeside(std::vector<Checkpoint>& made)
+    {
+        Checkpoints checkpoints(m_server);
+        const LoadResult result = measure();
+        made = checkpoints.done();
+        if (!checkpoints.fault().empty())
+            throw std::runtime_error(checkpoints.fault());
+        return result;
+    }
+
+  private:
+    const Context& m_context;
+    const Process& m_server;
+    const Request m_set = setValue();
+    uint64_t m_sent = 0;
+};
+
+std::string rawFigures(const LoadResult& with, const LoadResult& without,
+                       const std::vector<Checkpoint>& made)
+{
+    const auto rate = [](const LoadResult& run) {
+        return static_cast<double>(run.requests) / run.seconds;
+    };
+    std::vector<double> took;
+    for (const Checkpoint& checkpoint : made)
+        took.push_back(checkpoint.tookMs);
+    char text[400];
+    std::snprintf(
+        text, sizeof text,
+        "beside %zu checkpoints, one after the other, of %s ms: p50 %.0f us, p95 %.0f us, "
+        "p99 %.0f us, %.0f requests/s; without: p50 %.0f us, p95 %.0f us, p99 %.0f us, "
+        "%.0f requests/s; server CPU %.2f s and %.2f s, client busy %s and %s",
+        made.size(), withSpan(took, 0).c_str(), with.p50Us, with.p95Us, with.p99Us, rate(with),
+        without.p50Us, without.p95Us, without.p99Us, rate(without), with.serverCpuSeconds,
+        without.serverCpuSeconds, clientBusy(with.clientCpuSeconds / with.seconds).c_str(),
+        clientBusy(without.clientCpuSeconds / without.seconds).c_str());
+    return text;
+}
+
+void measureBeside(const Context& context, const Process& server, Line& pause, Line& beside)
+{
+    Writes writes(context, server);
+    for (int round = 0; round <= context.pairs; ++round) {
+        std::vector<Checkpoint> made;
+        LoadResult with;
+        LoadResult without;
+        if (round % 2 == 0)
+            with = writes.measureBeside(made);
+        without = writes.measure();
+        if (round % 2 != 0)
+            with = writes.measureBeside(made);
+        if (round == 0)
+            continue; // to warm up
+        double longest = 0;
+        for (const Checkpoint& checkpoint : made)
+            longest = std::max(longest, checkpoint.pauseMs);
+        pause.figures.push_back(longest);
+        beside.figures.push_back(with.p99Us / without.p99Us);
+        beside.raw.push_back(rawFigures(with, without, made));
+    }
+}
+
+// --- against reading ---
+
+struct Costs {
+    double bytes = 0;
+    double write = 0; // seconds, as the next ones
+    double load = 0;
+    double read = 0;
+};
+
+double secondsToRead(Directory& directory, const std::string& name)
+{
+    constexpr size_t kStep = 1024 * 1024;
+    std::vector<char> buffer(kStep);
+    const auto begin = Time::now();
+    const auto file = take(directory.open(name, OpenMode::Read));
+    const uint64_t size = take(file->size());
+    uint32_t crc = 0;
+    for (uint64_t at = 0; at < size;) {
+        const size_t got = take(file->readAt(at, buffer.data(), buffer.size()));
+        if (got == 0)
+            throw std::runtime_error(name + " has become shorter");
+        crc = crc32c(buffer.data(), got, crc);
+        at += got;
+    }
+    return secondsSince(begin);
+}
+
+// The same records, written by the engine's code into another folder, and loaded from there.
+class Copies {
+  public:
+    explicit Copies(const std::string& from)
+    {
+        const auto directory = take(openDirectory(from, false));
+        const std::vector<std::string> names = take(listCheckpoints(*directory));
+        if (names.empty())
+            throw std::runtime_error("the server left no checkpoint");
+        m_name = names.front();
+        m_info = take(loadCheckpoint(*directory, m_name, m_store));
+        m_cut = m_store.openCut();
+        m_folder = take(openDirectory(m_scratch.path(), false));
+    }
+
+    Costs measure(bool readFirst)
+    {
+        Costs costs;
+        auto begin = Time::now();
+        costs.bytes = static_cast<double>(take(writeCheckpoint(*m_folder, m_info, m_cut)));
+        costs.write = secondsSince(begin);
+        if (readFirst)
+            costs.read = secondsToRead(*m_folder, m_name);
+        auto store = std::make_unique<Store>();
+        begin = Time::now();
+        take(loadCheckpoint(*m_folder, m_name, *store));
+        costs.load = secondsSince(begin);
+        if (!readFirst)
+            costs.read = secondsToRead(*m_folder, m_name);
+        if (!m_checked && contentHash(store->openCut()) != contentHash(m_cut))
+            throw std::runtime_error("what was loaded is not what was written");
+        m_checked = true;
+        return costs;
+    }
+
+  private:
+    ScratchFolder m_scratch;
+    std::unique_ptr<Directory> m_folder;
+    std::string m_name;
+    CheckpointInfo m_info;
+    Store m_store;
+    Cut m_cut;
+    bool m_checked = false;
+};
+
+void measureCost(const Context& context, const std::string& folder, Line& line)
+{
+    Copies copies(folder);
+    for (int round = 0; round <= context.pairs; ++round) {
+        const Costs costs = copies.measure(round % 2 == 0);
+        if (round == 0)
+            continue; // to warm up
+        // Two passes over the file, a write and a read, against one.
+        line.figures.push_back(2 * costs.read / (costs.write + costs.load));
+        char text[200];
+        const double megabytes = costs.bytes / 1e6;
+        std::snprintf(text, sizeof text,
+                      "%.1f MB: written and synced at %.0f MB/s, loaded at %.0f MB/s, read and "
+                      "checksummed at %.0f MB/s, from memory both",
+                      megabytes, megabytes / costs.write, megabytes / costs.load,
+                      megabytes / costs.read);
+        line.raw.push_back(text);
+    }
+}
+
+} // namespace
+
+std::vector<Line> measureCheckpoint(const Context& context)
+{
+    Line cost{kCostLine, "bytes/s of reading and checksumming the file", Line::Bound::AtLeast, 0.4};
+    Line pause{kPauseLine, "", Line::Bound::AtMost, 20, " ms"};
+    Line beside{kBesideLine, "the same without", Line::Bound::AtMost, 2};
+    const bool wantsBeside = context.wants(pause.load) || context.wants(beside.load);
+    if (!context.wants(cost.load) && !wantsBeside)
+        return {};
+    constexpr int kRecords = 500;
+    ScratchFolder folder;
+    {
+        // Only those that are asked for.
+        const auto server = startServer(
+            context, folder.path(), {"--checkpoint-bytes", "1TiB", "--checkpoint-interval", "24h"});
+        storeReadings(*server, context.smoke ? 100 : 10000, kRecords);
+        Connection connection(Wire::WebSocket, server->port(), kKey);
+        checkpointOnce(connection);
+        server->awaitQuiet();
+        if (wantsBeside)
+            measureBeside(context, *server, pause, beside);
+        server->kill();
+    }
+    if (context.wants(cost.load))
+        measureCost(context, folder.path(), cost);
+    std::vector<Line> lines{cost, pause, beside};
+    std::erase_if(lines, [&](const Line& line) { return !context.wants(line.load); });
+    return lines;
+}
+
+} // namespace fluxion::bench
