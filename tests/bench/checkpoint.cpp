@@ -27,6 +27,9 @@ constexpr const char* kCostLine = "checkpoint + load of 5 M records";
 constexpr const char* kPauseLine = "longest write pause of a checkpoint of 5 M records";
 constexpr const char* kBesideLine = "sval durable, 100 x 1, p99 while 5 M records are checkpointed";
 
+const std::vector<std::string> kOnlyAsked{"--checkpoint-bytes", "1TiB", "--checkpoint-interval",
+                                          "24h"};
+
 double secondsSince(Time::time_point begin)
 {
     return std::chrono::duration<double>(Time::now() - begin).count();
@@ -54,6 +57,7 @@ uint64_t numberOf(const std::string& reply, const std::string& field)
 }
 
 struct Checkpoint {
+    double bytes;
     double pauseMs;
     double tookMs;
 };
@@ -63,7 +67,8 @@ Checkpoint checkpointOnce(Connection& connection)
     const std::string reply = connection.ask(R"({"id":"1","type":"snap","data":{}})");
     if (reply.find("\"error\"") != std::string::npos)
         throw std::runtime_error(reply);
-    return {static_cast<double>(numberOf(reply, "pause_us")) / 1e3,
+    return {static_cast<double>(numberOf(reply, "bytes")),
+            static_cast<double>(numberOf(reply, "pause_us")) / 1e3,
             static_cast<double>(numberOf(reply, "ms"))};
 }
 
@@ -105,41 +110,32 @@ class Checkpoints {
     std::thread m_thread;
 };
 
-class Writes {
-  public:
-    Writes(const Context& context, const Process& server) : m_context(context), m_server(server) {}
+LoadResult measureWrites(const Context& context, const Process& server, uint64_t& sent)
+{
+    const Request set = setValue();
+    Load load;
+    load.port = server.port();
+    load.key = kKey;
+    load.requests = {&set};
+    load.connections = 100;
+    load.seconds = context.seconds;
+    load.firstNumber = sent;
+    load.serverCpu = [&server] { return server.cpuSeconds(); };
+    const LoadResult result = run(load);
+    sent += result.requests;
+    return result;
+}
 
-    LoadResult measure()
-    {
-        Load load;
-        load.port = m_server.port();
-        load.key = kKey;
-        load.requests = {&m_set};
-        load.connections = 100;
-        load.seconds = m_context.seconds;
-        load.firstNumber = m_sent;
-        load.serverCpu = [this] { return m_server.cpuSeconds(); };
-        const LoadResult result = run(load);
-        m_sent += result.requests;
-        return result;
-    }
-
-    LoadResult measureBeside(std::vector<Checkpoint>& made)
-    {
-        Checkpoints checkpoints(m_server);
-        const LoadResult result = measure();
-        made = checkpoints.done();
-        if (!checkpoints.fault().empty())
-            throw std::runtime_error(checkpoints.fault());
-        return result;
-    }
-
-  private:
-    const Context& m_context;
-    const Process& m_server;
-    const Request m_set = setValue();
-    uint64_t m_sent = 0;
-};
+LoadResult measureWritesBeside(const Context& context, const Process& server, uint64_t& sent,
+                               std::vector<Checkpoint>& made)
+{
+    Checkpoints checkpoints(server);
+    const LoadResult result = measureWrites(context, server, sent);
+    made = checkpoints.done();
+    if (!checkpoints.fault().empty())
+        throw std::runtime_error(checkpoints.fault());
+    return result;
+}
 
 std::string rawFigures(const LoadResult& with, const LoadResult& without,
                        const std::vector<Checkpoint>& made)
@@ -147,34 +143,41 @@ std::string rawFigures(const LoadResult& with, const LoadResult& without,
     const auto rate = [](const LoadResult& run) {
         return static_cast<double>(run.requests) / run.seconds;
     };
-    std::vector<double> took;
-    for (const Checkpoint& checkpoint : made)
+    std::vector<double> took, megabytes;
+    for (const Checkpoint& checkpoint : made) {
         took.push_back(checkpoint.tookMs);
+        megabytes.push_back(checkpoint.bytes / 1e6);
+    }
     char text[400];
     std::snprintf(
         text, sizeof text,
-        "beside %zu checkpoints, one after the other, of %s ms: p50 %.0f us, p95 %.0f us, "
+        "beside %zu checkpoints, one after the other, of %s MB in %s ms: p50 %.0f us, p95 %.0f us, "
         "p99 %.0f us, %.0f requests/s; without: p50 %.0f us, p95 %.0f us, p99 %.0f us, "
         "%.0f requests/s; server CPU %.2f s and %.2f s, client busy %s and %s",
-        made.size(), withSpan(took, 0).c_str(), with.p50Us, with.p95Us, with.p99Us, rate(with),
-        without.p50Us, without.p95Us, without.p99Us, rate(without), with.serverCpuSeconds,
-        without.serverCpuSeconds, clientBusy(with.clientCpuSeconds / with.seconds).c_str(),
+        made.size(), withSpan(megabytes, 0).c_str(), withSpan(took, 0).c_str(), with.p50Us,
+        with.p95Us, with.p99Us, rate(with), without.p50Us, without.p95Us, without.p99Us,
+        rate(without), with.serverCpuSeconds, without.serverCpuSeconds,
+        clientBusy(with.clientCpuSeconds / with.seconds).c_str(),
         clientBusy(without.clientCpuSeconds / without.seconds).c_str());
     return text;
 }
 
-void measureBeside(const Context& context, const Process& server, Line& pause, Line& beside)
+// A server for each round, since records that have rested for some seconds are packed, and their
+// checkpoint is then a small one.
+void measureBeside(const Context& context, const std::string& folder, Line& pause, Line& beside)
 {
-    Writes writes(context, server);
+    uint64_t sent = 0;
     for (int round = 0; round <= context.pairs; ++round) {
+        const auto server = startServer(context, folder, kOnlyAsked);
         std::vector<Checkpoint> made;
         LoadResult with;
         LoadResult without;
         if (round % 2 == 0)
-            with = writes.measureBeside(made);
-        without = writes.measure();
+            with = measureWritesBeside(context, *server, sent, made);
+        without = measureWrites(context, *server, sent);
         if (round % 2 != 0)
-            with = writes.measureBeside(made);
+            with = measureWritesBeside(context, *server, sent, made);
+        server->kill();
         if (round == 0)
             continue; // to warm up
         double longest = 0;
@@ -258,6 +261,24 @@ class Copies {
     bool m_checked = false;
 };
 
+std::string rawFigures(const char* which, const Costs& costs)
+{
+    char text[300];
+    const double megabytes = costs.bytes / 1e6;
+    std::snprintf(text, sizeof text,
+                  "%s, %.1f MB: written and synced at %.0f MB/s, loaded at %.0f MB/s, read and "
+                  "checksummed at %.0f MB/s, from memory both",
+                  which, megabytes, megabytes / costs.write, megabytes / costs.load,
+                  megabytes / costs.read);
+    return text;
+}
+
+// Two passes over the file, a write and a read, against one.
+double ratioOf(const Costs& costs)
+{
+    return 2 * costs.read / (costs.write + costs.load);
+}
+
 void measureCost(const Context& context, const std::string& folder, Line& line)
 {
     Copies copies(folder);
@@ -265,17 +286,27 @@ void measureCost(const Context& context, const std::string& folder, Line& line)
         const Costs costs = copies.measure(round % 2 == 0);
         if (round == 0)
             continue; // to warm up
-        // Two passes over the file, a write and a read, against one.
-        line.figures.push_back(2 * costs.read / (costs.write + costs.load));
-        char text[200];
-        const double megabytes = costs.bytes / 1e6;
-        std::snprintf(text, sizeof text,
-                      "%.1f MB: written and synced at %.0f MB/s, loaded at %.0f MB/s, read and "
-                      "checksummed at %.0f MB/s, from memory both",
-                      megabytes, megabytes / costs.write, megabytes / costs.load,
-                      megabytes / costs.read);
-        line.raw.push_back(text);
+        line.figures.push_back(ratioOf(costs));
+        line.raw.push_back(rawFigures("as written by clients", costs));
     }
+}
+
+// For the raw figures: a small file, of which the sync is the greater part.
+void measureRested(const Context& context, const std::string& folder, Line& line)
+{
+    {
+        const auto server = startServer(context, folder, kOnlyAsked);
+        settledBytes(context, *server, std::chrono::seconds(25));
+        Connection connection(Wire::WebSocket, server->port(), kKey);
+        // Where nothing has changed no checkpoint is made.
+        connection.ask(
+            R"({"id":"1","type":"sval","data":{"col":"bench","key":"rested","value":""}})");
+        checkpointOnce(connection);
+        server->kill();
+    }
+    Copies copies(folder);
+    copies.measure(true); // to warm up
+    line.raw.push_back(rawFigures("packed, after some seconds of rest", copies.measure(false)));
 }
 
 } // namespace
@@ -285,25 +316,25 @@ std::vector<Line> measureCheckpoint(const Context& context)
     Line cost{kCostLine, "bytes/s of reading and checksumming the file", Line::Bound::AtLeast, 0.4};
     Line pause{kPauseLine, "", Line::Bound::AtMost, 20, " ms"};
     Line beside{kBesideLine, "the same without", Line::Bound::AtMost, 2};
+    const bool wantsCost = context.wants(cost.load);
     const bool wantsBeside = context.wants(pause.load) || context.wants(beside.load);
-    if (!context.wants(cost.load) && !wantsBeside)
+    if (!wantsCost && !wantsBeside)
         return {};
     constexpr int kRecords = 500;
     ScratchFolder folder;
     {
-        // Only those that are asked for.
-        const auto server = startServer(
-            context, folder.path(), {"--checkpoint-bytes", "1TiB", "--checkpoint-interval", "24h"});
+        const auto server = startServer(context, folder.path(), kOnlyAsked);
         storeReadings(*server, context.smoke ? 100 : 10000, kRecords);
         Connection connection(Wire::WebSocket, server->port(), kKey);
         checkpointOnce(connection);
-        server->awaitQuiet();
-        if (wantsBeside)
-            measureBeside(context, *server, pause, beside);
         server->kill();
     }
-    if (context.wants(cost.load))
+    if (wantsCost)
         measureCost(context, folder.path(), cost);
+    if (wantsBeside)
+        measureBeside(context, folder.path(), pause, beside);
+    if (wantsCost)
+        measureRested(context, folder.path(), cost);
     std::vector<Line> lines{cost, pause, beside};
     std::erase_if(lines, [&](const Line& line) { return !context.wants(line.load); });
     return lines;

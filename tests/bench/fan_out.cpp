@@ -14,6 +14,8 @@ namespace fluxion::bench {
 
 namespace {
 
+constexpr uint64_t kInFlight = 64;
+
 struct Side {
     const char* name;
     std::unique_ptr<Process> server;
@@ -21,6 +23,7 @@ struct Side {
     std::string subscribe;
     Request publish;
     std::vector<FanResult> runs{};
+    FanResult alone{}; // with one write in flight
 };
 
 struct Size {
@@ -61,7 +64,8 @@ std::vector<Side> allSides(const Context& context)
     return sides;
 }
 
-FanResult measure(const Context& context, const Side& side, uint64_t subscribers)
+FanResult measure(const Context& context, const Side& side, uint64_t subscribers,
+                  uint64_t inFlight = kInFlight)
 {
     Fan fan;
     fan.port = side.server->port();
@@ -71,6 +75,7 @@ FanResult measure(const Context& context, const Side& side, uint64_t subscribers
     fan.publish = &side.publish;
     fan.subscribers = context.smoke ? subscribers / 20 : subscribers;
     fan.seconds = context.seconds;
+    fan.inFlight = inFlight;
     fan.serverCpu = [&side] { return side.server->cpuSeconds(); };
     const FanResult result = run(fan);
     side.server->awaitQuiet(); // it has thousands of connections to close
@@ -100,12 +105,12 @@ std::string rawFigures(const Side& side)
         client.push_back(run.clientCpuSeconds * 1e6 / events);
         busy.push_back(run.clientCpuSeconds / run.seconds);
     }
-    char text[300];
+    char text[400];
     std::snprintf(text, sizeof text,
                   "%s: %s events/s, server CPU %.2f us/event, client CPU %.2f us/event, client "
-                  "busy %s",
+                  "busy %s; with one in flight %.0f events/s",
                   side.name, withSpan(rates, 0).c_str(), median(server), median(client),
-                  clientBusy(median(busy)).c_str());
+                  clientBusy(median(busy)).c_str(), rateOf(side.alone));
     return text;
 }
 
@@ -123,6 +128,8 @@ void measureSize(const Context& context, const Size& size, std::vector<Side>& si
                 side.runs.push_back(result);
         }
     }
+    for (Side& side : sides)
+        side.alone = measure(context, side, size.subscribers, 1);
     lines.push_back({size.load,
                      "a stock QWebSocketServer",
                      Line::Bound::AtLeast,

@@ -1,10 +1,7 @@
 // What data costs in memory, once maintenance has done its work.
 
 #include <chrono>
-#include <cmath>
 #include <cstdio>
-#include <stdexcept>
-#include <thread>
 
 #include "bench/line.h"
 #include "bench/load.h"
@@ -25,35 +22,6 @@ std::string inMegabytes(const std::string& what, double bytes)
     return text;
 }
 
-constexpr auto kStep = std::chrono::milliseconds(100);
-constexpr auto kLongest = std::chrono::minutes(10);
-
-// Documents that rest are sealed by a sweep, every 10 s: what stays the same, within half a
-// percent, for so long.
-double settledBytes(const Process& server, std::chrono::milliseconds quiet)
-{
-    double settled = server.residentBytes();
-    double now = settled;
-    auto same = std::chrono::milliseconds(0);
-    for (auto waited = same; same < quiet; waited += kStep) {
-        if (waited > kLongest)
-            throw std::runtime_error("the memory of a server does not settle");
-        std::this_thread::sleep_for(kStep);
-        now = server.residentBytes();
-        same += kStep;
-        if (std::abs(now - settled) > settled * 0.005) {
-            settled = now;
-            same = same.zero();
-        }
-    }
-    return now;
-}
-
-std::chrono::milliseconds quietTime(const Context& context, std::chrono::milliseconds usual)
-{
-    return context.smoke ? 2 * kStep : usual;
-}
-
 Line records(const Context& context)
 {
     const int documents = context.smoke ? 100 : 10000;
@@ -61,8 +29,7 @@ Line records(const Context& context)
     const auto server = startServer(context);
     const double before = server->residentBytes();
     storeReadings(*server, documents, kRecords);
-    const double bytes =
-        settledBytes(*server, quietTime(context, std::chrono::seconds(25))) - before;
+    const double bytes = settledBytes(context, *server, std::chrono::seconds(25)) - before;
     const double count = static_cast<double>(documents) * kRecords;
     const double raw = count * static_cast<double>(kReading.size() + 8);
     return {kRecordsLine,
@@ -74,8 +41,8 @@ Line records(const Context& context)
             {inMegabytes("resident for the records", bytes), inMegabytes("raw", raw)}};
 }
 
-double bytesOfKeys(const Process& server, const Request& set, uint64_t keysEach,
-                   std::chrono::milliseconds quiet)
+double bytesOfKeys(const Context& context, const Process& server, const Request& set,
+                   uint64_t keysEach, std::chrono::milliseconds quiet)
 {
     const double before = server.residentBytes();
     Load load;
@@ -86,7 +53,7 @@ double bytesOfKeys(const Process& server, const Request& set, uint64_t keysEach,
     load.inFlight = 32;
     load.requestsEach = keysEach;
     run(load);
-    return settledBytes(server, quiet) - before;
+    return settledBytes(context, server, quiet) - before;
 }
 
 // 11 bytes of key, 48 of value.
@@ -101,14 +68,14 @@ Line keys(const Context& context)
                                value + "\"}}",
                            {keysEach, 1});
     const Request redisSet = Request::resp({"SET", "@-~~~~~~~~~", value}, {keysEach, 1});
-    const auto quiet = quietTime(context, std::chrono::seconds(12));
+    constexpr auto kQuiet = std::chrono::seconds(12);
     const auto server = startServer(context);
-    const double ours = bytesOfKeys(*server, set, keysEach, quiet);
+    const double ours = bytesOfKeys(context, *server, set, keysEach, kQuiet);
     ScratchFolder folder;
     const Process redis({"redis-server", "--port", "PORT", "--bind", "127.0.0.1", "--save", "",
                          "--dir", folder.path()},
                         Process::Port::Given);
-    const double theirs = bytesOfKeys(redis, redisSet, keysEach, quiet);
+    const double theirs = bytesOfKeys(context, redis, redisSet, keysEach, kQuiet);
     return {kKeysLine,
             "growth of redis's resident memory",
             Line::Bound::AtMost,

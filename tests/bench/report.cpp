@@ -121,7 +121,10 @@ std::string report(const Context& context, const std::vector<Line>& lines,
            "`100 x 1` means 100 connections with one request in flight each. Rates are of two "
            "sides in turns, "
         << context.pairs << " pairs of " << context.seconds
-        << " s a side, after one that is not counted; `qry`, replay and start are measured "
+        << " s a side, after one that is not counted, of three sides in fan-out; a write there is "
+           "in "
+           "flight until the last subscriber has its event. `qry`, resume, checkpoints, replay and "
+           "start are measured "
         << context.pairs
         << " times, what data costs in memory once. The figure is the median, with the least "
            "and the most in brackets. The readings of the memory line vary as a sensor's do, "

@@ -1,7 +1,9 @@
 #include "bench/workload.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
+#include <thread>
 
 #include "bench/connection.h"
 #include "bench/fan.h"
@@ -130,6 +132,29 @@ void storeReadings(const Process& server, int documents, int records)
                 throw std::runtime_error(reply);
         }
     }
+}
+
+double settledBytes(const Context& context, const Process& server, std::chrono::milliseconds quiet)
+{
+    constexpr auto kStep = std::chrono::milliseconds(100);
+    constexpr auto kLongest = std::chrono::minutes(10);
+    if (context.smoke)
+        quiet = 2 * kStep;
+    double settled = server.residentBytes();
+    double now = settled;
+    auto same = std::chrono::milliseconds(0);
+    for (auto waited = same; same < quiet; waited += kStep) {
+        if (waited > kLongest)
+            throw std::runtime_error("the memory of a server does not settle");
+        std::this_thread::sleep_for(kStep);
+        now = server.residentBytes();
+        same += kStep;
+        if (std::abs(now - settled) > settled * 0.005) {
+            settled = now;
+            same = same.zero();
+        }
+    }
+    return now;
 }
 
 } // namespace fluxion::bench

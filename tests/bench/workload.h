@@ -2,6 +2,7 @@
 
 // The requests that lines share, and servers that are ready to take them.
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -39,5 +40,9 @@ std::unique_ptr<Process> startServer(const Context& context, const std::string& 
 
 // Stores `records` readings of each of `documents` documents, in order of time.
 void storeReadings(const Process& server, int documents, int records);
+
+// Resident memory, once it stays the same, within half a percent, for `quiet`: documents that rest
+// are sealed by a sweep, every 10 s.
+double settledBytes(const Context& context, const Process& server, std::chrono::milliseconds quiet);
 
 } // namespace fluxion::bench
