@@ -34,6 +34,11 @@ class Refused(Exception):
         self.code, self.reply = reply.get("code"), reply
 
 
+def is_the_end(error):
+    """Whether it says that the connection is gone."""
+    return isinstance(error, (OSError, Closed)) or type(error).__module__.startswith("websocket")
+
+
 class _WebSocket(websocket.WebSocket):
     def send_close(self, *arguments, **more):
         try:

@@ -3,8 +3,12 @@
 import time
 
 from client import SECONDS, Client
+from harness import equal
 
 FRAME = {"type", "sub", "seq", "events", "more", "snapshot", "code", "error", "oldest"}
+
+# All that an event can tell.
+FIELDS = {"keys": ("value", "expires", "previous", "time"), "docs": ("data", "time")}
 
 
 def place(event):
@@ -147,3 +151,17 @@ class Subscriber(Client):
         reply = self.ok("unsub", {"sub": stream.id})
         del self.streams[stream.id]  # a frame that still came would be of no subscription
         return reply["seq"]
+
+
+def read_all(server, seq):
+    """Every event up to `seq`, of keys and of documents, as one without filters is told."""
+    with Subscriber(server) as c:
+        keys = c.sub({"kind": "keys", "from": 0, "fields": list(FIELDS["keys"])})
+        docs = c.sub({"kind": "docs", "from": 0, "fields": list(FIELDS["docs"])})
+        c.reach(keys, seq)
+        c.reach(docs, seq)
+    drops = [[e for e in s.events if e["op"] == "dropped" and e["seq"] <= seq]
+             for s in (keys, docs)]
+    equal(drops[0], drops[1], "drops, told of keys and of documents")
+    both = keys.events + [e for e in docs.events if e["op"] != "dropped"]
+    return sorted((e for e in both if e["seq"] <= seq), key=place)

@@ -14,10 +14,10 @@ import selectors
 import threading
 import time
 
-from client import BINARY, SECONDS, TEXT, Client, Closed, RawSocket, parse
+from client import BINARY, SECONDS, TEXT, Client, RawSocket, is_the_end, parse
 from fluxion_server import FluxionServer
 from harness import Suite, equal, shown
-from subscriber import Subscriber, place
+from subscriber import FIELDS, place, read_all
 
 suite = Suite()
 SEED = int(os.environ.get("FLUXION_SEED", time.time_ns() % 10**9))
@@ -34,10 +34,6 @@ SETTINGS = {"bookmark-interval": "200ms", "segment-size": "1MiB", "checkpoint-by
             "checkpoint-interval": "1s"}
 CLOSED_PORT = 1
 HEAD_BYTES = {126: 2, 127: 8}
-
-
-def is_the_end(error):
-    return isinstance(error, (OSError, Closed)) or type(error).__module__.startswith("websocket")
 
 
 # Writers.
@@ -135,7 +131,6 @@ class Pattern:
 
 MATCHES = {"keys": ("k1", "/^k1/", "/[02468]$/", "/K(2|3)/i"), "docs": ("d1", "/[345]/", "/D0/i")}
 VALUES = ("red", "green", '/"n": ?\\d*7[,}]/', "/GR(EEN|EY)/i", '"by": 1', "xxx")
-FIELDS = {"keys": ("value", "expires", "previous", "time"), "docs": ("data", "time")}
 
 
 class Witness:
@@ -390,20 +385,6 @@ def look_on(hosts, chance, may_cut, done):
 
 
 # What must have been seen.
-
-def read_all(server, seq):
-    """Every event up to `seq`, of keys and of documents, as one without filters is told."""
-    with Subscriber(server) as c:
-        keys = c.sub({"kind": "keys", "from": 0, "fields": list(FIELDS["keys"])})
-        docs = c.sub({"kind": "docs", "from": 0, "fields": list(FIELDS["docs"])})
-        c.reach(keys, seq)
-        c.reach(docs, seq)
-    drops = [[e for e in s.events if e["op"] == "dropped" and e["seq"] <= seq]
-             for s in (keys, docs)]
-    equal(drops[0], drops[1], "drops, told of keys and of documents")
-    both = keys.events + [e for e in docs.events if e["op"] != "dropped"]
-    return sorted((e for e in both if e["seq"] <= seq), key=place)
-
 
 def with_before(events):
     """(event, the value that its key had); checks `previous`, versions, and that it makes sense."""
