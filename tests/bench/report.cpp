@@ -122,13 +122,13 @@ std::string report(const Context& context, const std::vector<Line>& lines,
            "sides in turns, "
         << context.pairs << " pairs of " << context.seconds
         << " s a side, after one that is not counted, of three sides in fan-out; a write there is "
-           "in "
-           "flight until the last subscriber has its event. `qry`, resume, checkpoints, replay and "
-           "start are measured "
+           "in flight until the last subscriber has its event. `qry`, resume, checkpoints, replay, "
+           "start and memory are measured "
         << context.pairs
-        << " times, what data costs in memory once. The figure is the median, with the least "
-           "and the most in brackets. The readings of the memory line vary as a sensor's do, "
-           "but repeat after 180. A target that is not met says so.\n\n"
+        << " times. The figure is the median, with the least and the most in brackets. What data "
+           "costs in memory is without the log that a server in memory keeps for resumes (64 MiB "
+           "at most); the readings of its line vary as a sensor's do, but repeat after 180. A "
+           "target that is not met says so.\n\n"
            "| line | against | target | measured | |\n|---|---|---|---|---|\n";
     for (const Line& line : lines)
         out << row(line);
