@@ -14,7 +14,7 @@ import websocket
 
 from fluxion_server import SECRET
 
-SECONDS = 30  # to wait for an answer; a failing test ends, a slow machine does not fail
+SECONDS = 60  # to wait for an answer; a failing test ends, a slow machine does not fail
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 

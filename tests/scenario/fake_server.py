@@ -6,7 +6,7 @@ import json
 import socket
 import struct
 
-SECONDS = 30
+SECONDS = 60
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 CLOSE, PING, PONG = 8, 9, 10
 
@@ -111,6 +111,13 @@ class FakeConnection:
             opcode, payload = self._frame()
             assert opcode == PING, opcode
             self._send_frame(PONG, payload)
+
+    def ping(self, payload):
+        """What stands in the pong, which must be the next frame."""
+        self._send_frame(PING, payload)
+        opcode, answer = self._frame()
+        assert opcode == PONG, opcode
+        return answer
 
     def _send_frame(self, opcode, payload):
         size = len(payload)

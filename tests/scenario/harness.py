@@ -13,7 +13,7 @@ import traceback
 
 from client import check_error
 
-MODULE_SECONDS = 280  # a module that hangs shows where, and ends
+MODULE_SECONDS = 780  # a module that hangs shows where, and ends; none takes a minute
 
 _columns = itertools.count(1)
 

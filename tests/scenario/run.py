@@ -15,7 +15,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AT_A_TIME = 2
-SECONDS = 300
+SECONDS = 800
 TOTALS = re.compile(r"(\d+) passed, (\d+) failed")
 
 

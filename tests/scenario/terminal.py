@@ -1,5 +1,6 @@
 """Running the command line client: to its end, or in a terminal of its own."""
 
+import codecs
 import os
 import pty
 import re
@@ -10,7 +11,7 @@ import time
 
 from fluxion_server import BINARY, SECRET
 
-SECONDS = 30
+SECONDS = 60
 
 
 def environment_for(server, key=SECRET, environment=None):
@@ -41,6 +42,7 @@ class Terminal:
     def __init__(self, arguments, server, environment=None, key=SECRET):
         self.seen = ""
         self._from = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # reads cut characters
         env = environment_for(server, key, environment)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
@@ -66,7 +68,7 @@ class Terminal:
             data = os.read(self.fd, 65536)
         except OSError:  # the program has ended
             return False
-        self.seen += data.decode("utf-8", "replace")
+        self.seen += self._decoder.decode(data)
         return bool(data)
 
     def wait_for(self, pattern, seconds=SECONDS):

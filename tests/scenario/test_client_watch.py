@@ -3,28 +3,60 @@
 
 import json
 import os
+import queue
 import signal
 import subprocess
+import threading
 import time
 
 from client import Client
 from fake_server import FakeServer
-from fluxion_server import BINARY, FluxionServer
+from fluxion_server import BINARY, FluxionServer, lasting_port
 from harness import Suite, equal
 from terminal import Terminal, environment_for
 
 suite = Suite()
 
-SECONDS = 30
+SECONDS = 60
+
+
+class Lines:
+    """What comes out of a pipe, line by line, read as it comes."""
+
+    def __init__(self, pipe):
+        self._lines = queue.Queue()
+        threading.Thread(target=self._read, args=(pipe,), daemon=True).start()
+
+    def _read(self, pipe):
+        with pipe:
+            for line in pipe:
+                self._lines.put(line)
+        self._lines.put("")
+
+    def next(self):
+        """Empty at the end."""
+        try:
+            line = self._lines.get(timeout=SECONDS)
+        except queue.Empty:
+            raise AssertionError("no further line came") from None
+        if not line:
+            self._lines.put("")
+        return line
+
+    def rest(self):
+        return "".join(iter(self.next, ""))
 
 
 class Running:
     """A command that runs beside the test."""
 
-    def __init__(self, server, *arguments):
+    def __init__(self, server, *arguments, stdout=subprocess.PIPE):
         self.process = subprocess.Popen([BINARY, *arguments], env=environment_for(server),
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stdin=subprocess.DEVNULL, stdout=stdout,
                                         stderr=subprocess.PIPE, text=True)
+        if stdout == subprocess.PIPE:
+            self.out = Lines(self.process.stdout)
+        self.err = Lines(self.process.stderr)
 
     def __enter__(self):
         return self
@@ -32,22 +64,20 @@ class Running:
     def __exit__(self, *unused):
         self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
-        self.process.stderr.close()
 
     def line(self):
-        return self.process.stdout.readline()
+        return self.out.next()
 
     def said(self):
-        return self.process.stderr.readline()
+        return self.err.next()
 
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
 
     def ends(self, code, out="", words=()):
         """Ends by itself with this exit code, and no more than this on stdout."""
-        rest, err = self.process.communicate(timeout=SECONDS)
-        equal((self.process.returncode, rest), (code, out), f"exit code and rest ({err})")
+        rest, err = self.out.rest(), self.err.rest()
+        equal((self.process.wait(SECONDS), rest), (code, out), f"exit code and rest ({err})")
         for word in words:
             assert word in err, f"`{word}` is not in: {err}"
         equal(err == "", not words, f"says nothing: {err}")
@@ -109,13 +139,13 @@ def test_events():
             equal(watch.line(), line(1))
             watch.interrupt()
             watch.ends(0)
-        with suite.case("watch | head: its reader goes, and it ends"), \
-                Running(server, "watch") as watch:
-            connection, sub = accept_watch(server, KEYS)
-            watch.process.stdout.close()
-            connection.send(frame(sub, 1, event(1)))
-            equal(watch.process.wait(SECONDS), 0, "exit code")
-            watch.process.stdout = open(os.devnull, encoding="ascii")
+        with suite.case("watch | head: its reader goes, and it ends"):
+            reading, writing = os.pipe()
+            with os.fdopen(writing, "w") as pipe, Running(server, "watch", stdout=pipe) as watch:
+                connection, sub = accept_watch(server, KEYS)
+                os.close(reading)
+                connection.send(frame(sub, 1, event(1)))
+                equal(watch.process.wait(SECONDS), 0, "exit code")
         with suite.case("watch on a terminal"), Terminal(["watch"], server) as terminal:
             connection, sub = accept_watch(server, KEYS)
             terminal.wait_for("watching")
@@ -223,7 +253,8 @@ def test_resuming():
             watch.interrupt()
             watch.ends(0)
     with suite.case("watch: keeps trying while nobody is there"):
-        with FakeServer() as server, Running(server, "watch", "--limit", "1") as watch:
+        with FakeServer(lasting_port()) as server, \
+                Running(server, "watch", "--limit", "1") as watch:
             connection, sub = accept_watch(server, KEYS)
             server.__exit__()
             connection.drop()
@@ -235,9 +266,9 @@ def test_resuming():
                 connection.send(frame(sub, 1, event(1)))
                 watch.ends(0, line(1), ["connected again"])
     with suite.case("watch: a silent server is pinged; without an answer it counts as lost"):
-        with FakeServer() as server, Running(server, "watch", "--timeout", "1") as watch:
+        with FakeServer() as server, Running(server, "watch", "--timeout", "4") as watch:
             connection, sub = accept_watch(server, KEYS)
-            connection.answer_pings(4)
+            connection.answer_pings(2)
             assert "no sign of life" in watch.said()
             watch.interrupt()
             watch.ends(0)
@@ -280,7 +311,7 @@ def test_replies():
             command.ends(1, json.dumps(reply, separators=(",", ":")) + "\n",
                          ["error: conflict: has version 2"])
         with suite.case("no reply in time: exit code 3, and the outcome is not known"), \
-                Running(server, "set", "k", "v", "--timeout", "1") as command:
+                Running(server, "set", "k", "v", "--timeout", "5") as command:
             connection = server.accept()
             connection.expect("sval")
             command.ends(3, "", ["timeout", "not known"])
@@ -337,32 +368,32 @@ def test_real_server():
                 watch.ends(3, "", ["does not accept the key"])
     resume_after_kill()
     with suite.case("a real server that forgets everything: compacted, exit code 1"), \
-            FluxionServer(data=False) as server:
+            FluxionServer(data=False, settings={"port": lasting_port()}) as server:
         with Running(server, "watch", "--from", "0") as watch:
             with Client(server) as client:
                 put(client, "a")
             assert watch.line()
-            server.kill()
-            server.settings["port"] = server.port
-            server.start()
+            server.restart(hard=True)
             watch.ends(1, "", ["lost", "error: compacted"])
 
 
 def resume_after_kill():
     """Killed twice in the midst of writes: the watcher saw each of them, once and in order."""
     with suite.case("a real server, killed and started again: no event is lost or repeated"), \
-            FluxionServer() as server:
+            FluxionServer(settings={"port": lasting_port()}) as server:
         with Running(server, "watch", "--from", "0", "--limit", "600") as watch:
-            server.settings["port"] = server.port
+            rows = []
             for part in range(3):
                 with Client(server) as client:
                     for number in range(200):
                         put(client, f"k{part * 200 + number}")
+                rows.append(watch.line())  # it is connected
                 if part < 2:
                     server.restart(hard=True)
-            out, err = watch.process.communicate(timeout=SECONDS)
-        equal([row.split("\t")[3] for row in out.splitlines()], [f"k{n}" for n in range(600)])
-        equal(watch.process.returncode, 0, "exit code")
+            rows += watch.out.rest().splitlines()
+            err = watch.err.rest()
+            equal(watch.process.wait(SECONDS), 0, "exit code")
+        equal([row.split("\t")[3] for row in rows], [f"k{n}" for n in range(600)])
         assert "lost" in err and "going on after" in err, err
 
 

@@ -140,10 +140,11 @@ def one_round(server, writers, chance):
     threads = [threading.Thread(target=write, args=(w,), daemon=True) for w in writers]
     for thread in threads:
         thread.start()
-    assert reached.wait(60), f"only {count} writes in a minute"
+    assert reached.wait(180), f"only {count} writes in three minutes"
     server.kill()
     for thread in threads:
-        thread.join(60)
+        thread.join(180)
+    assert not any(thread.is_alive() for thread in threads), "a writer does not notice the end"
     assert not failures, failures
     return sum(w.acknowledged for w in writers)
 

@@ -6,7 +6,7 @@ import resource
 import select
 import time
 
-from client import BINARY, CONTINUATION, TEXT, Client, RawSocket, parse, raw_session
+from client import BINARY, CONTINUATION, SECONDS, TEXT, Client, RawSocket, parse, raw_session
 from fluxion_server import FluxionServer
 from harness import Suite, equal
 from witness import Witness, wait_until
@@ -52,12 +52,12 @@ def test_connections():
                     return False
                 return True
 
-            wait_until(let_in, 30, "there is no room")
+            wait_until(let_in, SECONDS, "there is no room")
             late[0].ok("cols")
         with suite.case("max-connections: plain HTTP counts as well, and is given back"):
             inside.pop().close()
             for _ in range(50):
-                wait_until(lambda: health(server) == 200, 30, "no room for a health check")
+                wait_until(lambda: health(server) == 200, SECONDS, "no room for a health check")
 
 
 def health(server):
@@ -96,7 +96,7 @@ def test_many_connections(count=2000):
                   f"three took at most {slowest * 1000:.0f} ms while they came")
             for raw in crowd:
                 raw.socket.close()
-            witness.settled(60)
+            witness.settled(2 * SECONDS)
 
 
 def test_sizes():

@@ -8,7 +8,7 @@ import time
 
 import websocket
 
-from client import Client, Closed, RawSocket, expect_refused, target_of
+from client import SECONDS, Client, Closed, RawSocket, expect_refused, target_of
 from fluxion_server import SECRET, FluxionServer
 from harness import Suite, equal, expect
 
@@ -245,7 +245,7 @@ def connections(server):
         assert since + 20 <= later < 60000, (since, later)
         for client in (plain, empty, odd):
             client.close()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + SECONDS
         while len(named.ok("conn")["connections"]) > 1 and time.monotonic() < deadline:
             pass
         equal(len(named.ok("conn")["connections"]), 1, "connections after three have left")

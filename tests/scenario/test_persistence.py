@@ -11,7 +11,7 @@ import time
 import websocket
 
 from client import BINARY, Client, Closed
-from fluxion_server import SECRET, FluxionServer
+from fluxion_server import SECRET, STOP_SECONDS, FluxionServer
 from harness import Suite, equal, expect
 from model import Model, check_replies
 
@@ -257,7 +257,7 @@ def shutdown():
             server.process.terminate()
             for client in clients:
                 equal(client.closed(), 1001)
-            equal(server.wait(8), 0, "exit code")
+            equal(server.wait(STOP_SECONDS), 0, "exit code")
             server.start()
             with Client(server) as client:
                 expect(client.call("gval", {"col": "s", "key": "k"}), {"value": "v", "ver": 1})
@@ -275,7 +275,7 @@ def shutdown():
                     count += 1
             except Closed as closed:
                 equal(closed.code, 1001)
-            equal(server.wait(8), 0, "exit code")
+            equal(server.wait(STOP_SECONDS), 0, "exit code")
             server.start()
             with Client(server) as client:
                 found = len(client.ok("gkeys", {"col": "s"})["keys"])
@@ -283,7 +283,7 @@ def shutdown():
     with suite.case("SIGINT ends it in order, too"):
         with FluxionServer() as server:
             server.process.send_signal(2)
-            equal(server.wait(8), 0, "exit code")
+            equal(server.wait(STOP_SECONDS), 0, "exit code")
 
 
 def main():

@@ -8,11 +8,10 @@ import signal
 import stat
 import tempfile
 import termios
-import time
 
 from client import Client
 from fake_server import FakeServer
-from fluxion_server import SECRET, FluxionServer
+from fluxion_server import SECRET, FluxionServer, lasting_port
 from harness import Suite, equal
 from terminal import Terminal, run_client
 
@@ -106,6 +105,16 @@ class Session(Terminal):
         self.wait_for(r"\r\n[^\r\n]*> ")
         return found
 
+    def completes(self, typed, shown):
+        """Types this and Tab, until it is shown. On a busy machine the shell may give up waiting
+        for the names, with a beep; the line stays."""
+        self.send(typed)
+        for _ in range(20):
+            self.send("\t")
+            if self.wait_for(f"\x07|{shown}").group() != "\x07":
+                return
+        raise AssertionError(f"Tab does not complete {typed}")
+
 
 def test_terminal(server):
     with Session(server) as shell:
@@ -129,14 +138,17 @@ def test_terminal(server):
             shell.does('SET user:22 "two"', "OK")
             shell.does('SET "with space" "three"', "OK")
             shell.does("COL\t", "default")
-            shell.does("ge\tuser:2\t", '"two"')
-            shell.does('GET "wi\t', '"three"')
-            shell.send("GET us\t\t")
-            shell.wait_for(r"\r\nuser:1\r\nuser:22\r\n")
+            shell.completes("ge\tuser:2", "2 ")  # what is new of the line
+            shell.does("", '"two"')
+            shell.completes('GET "wi', "space")
+            shell.does("", '"three"')
+            shell.completes("GET us", "er:")
+            shell.completes("", r"\r\nuser:1\r\nuser:22\r\n")
             shell.does("1", '"one"')
             shell.does('INS tab {"t":5}', "OK")
             shell.does("QDOC tab --rev\t", r'\d+  {"t":5}')
-            shell.send("USE def\t\r")
+            shell.completes("USE def", "ault")
+            shell.send("\r")
             shell.wait_for(r"\ndefault> ")
             shell.does("BOGUS\t", "error: there is no command BOGUS")
         with suite.case("on a terminal: the arrow up brings back the last line"):
@@ -183,36 +195,35 @@ def test_terminal(server):
             client.pipeline([("sval", {"col": "wide", "key": f"{n:04}" + "k" * 1000, "value": "v"})
                              for n in range(4500)])
         with Session(server) as shell:
-            shell.send("USE wide\rGET 0000\t")
+            shell.send("USE wide\r")
+            shell.wait_for("\nwide> ")
+            shell.send("GET 0000\t")
             shell.wait_for("\x07")
             shell.does("", r"\(none\)")
     with suite.case("an answer for Tab that does not come is let go"), Session(server) as shell:
         os.kill(server.process.pid, signal.SIGSTOP)
         try:
             shell.send("GET up\t")
-            shell.wait_for("\x07", 10)
+            shell.wait_for("\x07")
         finally:
             os.kill(server.process.pid, signal.SIGCONT)
         shell.does("", '"downx"')
 
 
 def test_lost():
-    settings = {"ping-interval": "200ms", "pong-timeout": "500ms"}
-    with FluxionServer(settings=settings) as server, Session(server) as shell:
-        with suite.case("while nobody types, the server's pings are answered"):
-            shell.does("SET k 1", "OK")
-            time.sleep(1.5)  # more than an interval and a timeout
-            with Client(server) as client:
-                mine = [c for c in client.ok("conn")["connections"] if c["name"] == "fluxion shell"]
-            equal(len(mine), 1, "connections")
-            assert mine[0]["since"] > 1400, mine
-        with suite.case("the server is gone: an error; it is back: the next line works"):
-            port = server.port
-            server.kill()
-            shell.does("GET k", "error: io_error: no connection")
-            server.settings["port"] = port
-            server.start()
-            shell.does("GET k", r"1  \(version 1\)")
+    with FakeServer() as server, Terminal(["shell"], server, PLAIN) as shell, \
+            suite.case("while nobody types, the server's pings are answered"):
+        connection = server.accept()
+        shell.wait_for("default> ")
+        for number in range(3):
+            equal(connection.ping(b"%d" % number), b"%d" % number, "the pong")
+    with FluxionServer(settings={"port": lasting_port()}) as server, Session(server) as shell, \
+            suite.case("the server is gone: an error; it is back: the next line works"):
+        shell.does("SET k 1", "OK")
+        server.kill()
+        shell.does("GET k", "error: io_error: no connection")
+        server.start()
+        shell.does("GET k", r"1  \(version 1\)")
 
 
 def test_watch():
