@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
+#include <functional>
 #include <sstream>
 #include <thread>
 
@@ -221,10 +223,12 @@ class Proposer : public Mailbox {
         : m_engine(engine), m_source(seed, number), m_operations(operations)
     {
     }
-    void run()
+    // Calls pace(ticket) before each proposal.
+    void run(const std::function<void(uint64_t)>& pace)
     {
         constexpr uint64_t kUnderWay = 400;
         for (uint64_t ticket = 0; ticket < m_operations; ++ticket) {
+            pace(ticket);
             {
                 std::unique_lock lock(m_mutex);
                 m_arrived.wait(lock, [&] { return ticket - m_answers.size() < kUnderWay; });
@@ -293,7 +297,7 @@ struct Reader {
     Complaint& complaint;
     std::mt19937_64 random;
     uint64_t seq = 0;
-    uint64_t reads = 0;
+    std::atomic<uint64_t> reads{0};
     std::map<std::string, uint64_t> versions = {};
     std::map<int, int64_t> newest = {};
 
@@ -368,9 +372,14 @@ struct KeptCut {
     uint64_t hash = 0;
 };
 
+struct Cuts {
+    std::atomic<uint64_t> opened{0};
+    std::atomic<uint64_t> lastSeq{0};
+    std::vector<KeptCut> kept;
+};
+
 // Opens cuts beside the writer, reads each twice, and keeps some.
-void cutAgainAndAgain(Engine& engine, const std::atomic<bool>& stop, uint64_t keepEvery,
-                      std::vector<KeptCut>& kept, std::atomic<uint64_t>& opened,
+void cutAgainAndAgain(Engine& engine, const std::atomic<bool>& stop, uint64_t keepEvery, Cuts& cuts,
                       Complaint& complaint)
 {
     uint64_t seq = 0;
@@ -386,11 +395,12 @@ void cutAgainAndAgain(Engine& engine, const std::atomic<bool>& stop, uint64_t ke
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
         if (contentHash(*cut) != hash)
             complaint.say("a cut changes under its reader");
-        ++opened;
+        ++cuts.opened;
         if (seq >= next) {
             next = seq + keepEvery;
-            kept.push_back({std::move(*cut), hash});
+            cuts.kept.push_back({std::move(*cut), hash});
         }
+        cuts.lastSeq = seq;
     }
 }
 
@@ -498,49 +508,62 @@ TEST_SUITE("model")
             proposers.push_back(std::make_unique<Proposer>(*engine, seeds.back(), i, operations));
         }
         std::atomic<bool> stop{false};
-        std::vector<KeptCut> kept;
-        std::atomic<uint64_t> cuts{0};
-        std::vector<Reader> readers;
+        Cuts cuts;
+        std::deque<Reader> readers;
         for (int i = 0; i < 2; ++i)
-            readers.push_back({*engine, proposers, complaint, std::mt19937_64(random())});
+            readers.emplace_back(*engine, proposers, complaint, std::mt19937_64(random()));
         std::vector<std::thread> beside;
         for (Reader& reader : readers)
             beside.emplace_back([&reader, &stop] { reader.run(stop); });
         beside.emplace_back([&] {
-            cutAgainAndAgain(*engine, stop, operationsOf(kByThreads) / 12, kept, cuts, complaint);
+            cutAgainAndAgain(*engine, stop, operationsOf(kByThreads) / 12, cuts, complaint);
         });
+        // Those beside the writers may be slow: after each tenth a cut and some reads are awaited.
+        const uint64_t tenth = operations / 10 + 1;
+        const auto pace = [&](uint64_t ticket) {
+            if (ticket == 0 || ticket % tenth != 0)
+                return;
+            const uint64_t written = engine->appliedSeq();
+            const uint64_t reads = 20 * (ticket / tenth);
+            const auto late = [&] { return cuts.lastSeq < written || readers[0].reads < reads; };
+            for (int ms = 0; late() && ms < 60'000; ++ms)
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        };
         std::vector<std::thread> writers;
         for (auto& proposer : proposers)
-            writers.emplace_back([&proposer] { proposer->run(); });
+            writers.emplace_back([&proposer, &pace] { proposer->run(pace); });
         for (std::thread& writer : writers)
             writer.join();
         stop = true;
         for (std::thread& thread : beside)
             thread.join();
         CHECK(complaint.what() == "");
-        CHECK(cuts > 5);
-        CHECK(kept.size() > 2);
+        CHECK(cuts.opened > 5);
+        CHECK(cuts.kept.size() > 2);
         CHECK(readers[0].reads > 100);
 
         const uint64_t hash = contentHash(*engine->cut());
         const uint64_t lastSeq = engine->appliedSeq();
-        CHECK(engine->stop().ok());
+        for (int ms = 0; checkpointsIn(*directory) == 0 && ms < 60'000; ++ms)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        CHECK(engine->stop().ok()); // makes another one
         CHECK(checkpointsIn(*directory) == 2);
-        MESSAGE((operations * kProposers), " operations, ", lastSeq, " entries, ", cuts.load(),
-                " cuts, ", readers[0].reads + readers[1].reads, " reads");
+        MESSAGE((operations * kProposers), " operations, ", lastSeq, " entries, ",
+                cuts.opened.load(), " cuts, ", readers[0].reads.load() + readers[1].reads.load(),
+                " reads");
 
         Retelling told(proposers, seeds);
         size_t cut = 0;
         for (uint64_t seq = 0; seq <= lastSeq; ++seq) {
             if (seq > 0)
                 told.step(seq);
-            for (; cut < kept.size() && kept[cut].cut.seq == seq; ++cut) {
-                CHECK(contentHash(kept[cut].cut) == kept[cut].hash);
-                CHECK(contentOf(kept[cut].cut) == told.model().content());
+            for (; cut < cuts.kept.size() && cuts.kept[cut].cut.seq == seq; ++cut) {
+                CHECK(contentHash(cuts.kept[cut].cut) == cuts.kept[cut].hash);
+                CHECK(contentOf(cuts.kept[cut].cut) == told.model().content());
             }
         }
         CHECK(told.atEnd());
-        CHECK(cut == kept.size());
+        CHECK(cut == cuts.kept.size());
         for (const auto& proposer : proposers)
             CHECK(proposer->inOrder());
         CHECK(contentOf(engine->openCut()) == told.model().content());

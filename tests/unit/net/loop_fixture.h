@@ -87,6 +87,8 @@ struct Watcher {
     }
 };
 
+constexpr int kPatienceMs = 120000; // for what takes a moment, however busy the machine is
+
 constexpr auto kRead = QSocketNotifier::Read;
 constexpr auto kWrite = QSocketNotifier::Write;
 constexpr auto kException = QSocketNotifier::Exception;
