@@ -216,7 +216,7 @@ test("a watcher sees every event across a killed server", async () => {
 test("silence is a lost connection", async () => {
   const proxy = await Proxy.start(server.port);
   await inPage(async (options) => {
-    const times = { heartbeatInterval: 100, heartbeatTimeout: 2000 };
+    const times = { heartbeatInterval: 100, heartbeatTimeout: 5000 };
     globalThis.client = new FluxionClient({ ...options, ...times });
     await globalThis.client.connect();
     globalThis.lost = reached(globalThis.client, "reconnecting");

@@ -60,9 +60,9 @@ function catchUncaught() {
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 /** Until the condition holds. */
 async function until(condition) {
-  const end = Date.now() + 30_000;
+  const end = Date.now() + LIMIT_MS;
   while (!condition()) {
-    assert.ok(Date.now() < end, `not within 30 s: ${condition}`);
+    assert.ok(Date.now() < end, `it did not come: ${condition}`);
     await settled();
   }
 }

@@ -1,7 +1,8 @@
 // A server of the test's own, on a port of its own.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,6 +15,22 @@ const binary = resolve(calledIn, process.env.FLUXION_BIN ?? join(repository, "fl
 if (!existsSync(binary)) throw new Error(`no server at ${binary}: set FLUXION_BIN`);
 
 export const KEY = "the-master-key-of-a-test";
+
+/** A free port that nobody else gets by asking for any: so that a server can come back to it. */
+async function lastingPort() {
+  const range = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8");
+  const [lowest, firstOfAny] = [10_000, Number.parseInt(range, 10)];
+  for (;;) {
+    const port = lowest + Math.floor(Math.random() * Math.max(1, firstOfAny - lowest));
+    const probe = createServer().listen(port, "127.0.0.1");
+    const isFree = await new Promise((resolve) =>
+      probe.on("listening", () => resolve(true)).on("error", () => resolve(false)));
+    if (!isFree) continue;
+    probe.close();
+    await once(probe, "close");
+    return port;
+  }
+}
 
 /** One server, and after `start` again the next one on the same port and data. */
 export class Server {
@@ -56,6 +73,7 @@ export class Server {
   }
 
   async start(...flags) {
+    this.port ||= await lastingPort();
     const data = this.isInMemory ? [] : ["--data", join(this.#folder, "data")];
     this.#process = spawn(binary, [...data, "--port", String(this.port), ...flags], {
       env: { PATH: process.env.PATH, FLUXION_SECRET_KEY: KEY },
