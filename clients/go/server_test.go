@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,7 +24,7 @@ import (
 const (
 	masterKey = "Top-secret-0123456789-key"
 	// Nothing takes this long; it ends a test that would hang.
-	patience = 60 * time.Second
+	patience = 3 * time.Minute
 )
 
 var listening = regexp.MustCompile(`listening on wss?://.*:(\d+)$`)
@@ -50,13 +51,34 @@ func binary(t *testing.T) string {
 
 func startServer(t *testing.T, arguments ...string) *server {
 	t.Helper()
-	s := &server{t: t, arguments: arguments, port: "0"}
+	s := &server{t: t, arguments: arguments, port: lastingPort(t)}
 	s.start()
 	t.Cleanup(s.kill)
 	return s
 }
 
-// Starts it on its port, which the first start chooses.
+// A free port that nobody else gets by asking for any: so that a server can come back to it.
+func lastingPort(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	must(t, err)
+	const lowest = 10_000
+	firstOfAny := 0
+	must(t, second(fmt.Sscan(string(text), &firstOfAny)))
+	for {
+		port := lowest
+		if firstOfAny > lowest {
+			port += rand.Intn(firstOfAny - lowest)
+		}
+		probe, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+		if err == nil {
+			must(t, probe.Close())
+			return fmt.Sprint(port)
+		}
+	}
+}
+
+// Starts it on its port.
 func (s *server) start() {
 	s.t.Helper()
 	s.process = exec.Command(binary(s.t), append([]string{"--port", s.port}, s.arguments...)...)

@@ -16,7 +16,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 BINARY = os.path.abspath(os.environ.get("FLUXION_BIN", os.path.join(HERE, "..", "..", "fluxion")))
 GO = os.environ.get("GO", "go")
-SECONDS = 900
+SECONDS = 1600
 LISTENING = re.compile(rb"listening on ws://(.*:\d+)$")
 ENVIRONMENT = {**os.environ, "FLUXION_BIN": BINARY, "GOTOOLCHAIN": "local", "GOPROXY": "off",
                "GOFLAGS": "-buildvcs=false"}
@@ -125,7 +125,7 @@ def go_tests():
     """(passed, failed) of the Go tests; a test that is skipped has failed."""
     passed = failed = 0
     output = {}
-    printed = run(GO, "test", "-race", "-count=1", "-timeout", "10m", "-json", "./...", quiet=True)
+    printed = run(GO, "test", "-race", "-count=1", "-timeout", "25m", "-json", "./...", quiet=True)
     for line in printed.splitlines():
         if not line.startswith("{"):  # a build that failed, as older versions of go say it
             print(line)

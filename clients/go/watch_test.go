@@ -499,7 +499,7 @@ func TestASubscriptionGivenUpBeforeItsReply(t *testing.T) {
 }
 
 func TestARequestTimeoutEndsAnAttemptOnly(t *testing.T) {
-	s := startScript(t, WithRequestTimeout(300*time.Millisecond))
+	s := startScript(t, WithRequestTimeout(2*time.Second))
 	opened := s.open(context.Background(), WatchOptions{Kind: WatchKeys})
 	sub := s.expect("sub", keysFromNow)
 	if err := await(t, "the end", opened).err; !errors.Is(err, context.DeadlineExceeded) {
