@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <netinet/in.h>
+#include <random>
 #include <stdexcept>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -35,17 +36,24 @@ sockaddr_in loopback(uint16_t port)
     return address;
 }
 
+// None that others get by asking for any, as they may before the server is there.
 uint16_t freePort()
 {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                       ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-    ::close(fd);
-    if (!bound)
-        throw std::runtime_error("no free port");
-    return ntohs(address.sin_port);
+    constexpr int kLowest = 10000;
+    int firstOfAny = 0;
+    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> firstOfAny;
+    std::random_device random;
+    std::uniform_int_distribution<int> ports(kLowest, std::max(firstOfAny - 1, kLowest));
+    for (int attempt = 0; attempt < 100; ++attempt) {
+        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const sockaddr_in address = loopback(static_cast<uint16_t>(ports(random)));
+        const bool bound =
+            ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+        ::close(fd);
+        if (bound)
+            return ntohs(address.sin_port);
+    }
+    throw std::runtime_error("no free port");
 }
 
 bool accepts(uint16_t port)

@@ -29,7 +29,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BINARY = os.path.abspath(os.environ.get("FLUXION_BIN", os.path.join(ROOT, "fluxion")))
 LANGUAGES = {"Node": "js", "Go": "go"}
 URL, KEY = "ws://localhost:8080", "dev"
-RUN_SECONDS, BUILD_SECONDS = 60, 600
+RUN_SECONDS, BUILD_SECONDS = 120, 600
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1  # netdevice(7)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

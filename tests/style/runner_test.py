@@ -11,14 +11,14 @@ RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 # name, cores, seconds, command, the verdict it must get
 CASES = (
-    ("good", 1, 9, 'echo words; echo "3 passed, 0 failed"', "passed"),
-    ("greedy", 99, 9, 'echo "3 passed, 0 failed"', "passed"),
-    ("one-failed", 1, 9, 'echo "3 passed, 1 failed"', "1 failed"),
-    ("exit-code", 1, 9, 'echo "3 passed, 0 failed"; exit 4', "exit code 4"),
-    ("crashed", 1, 9, 'echo "3 passed, 0 failed"; kill -SEGV $$', "exit code -11"),
-    ("empty", 1, 9, 'echo "0 passed, 0 failed"', "nothing was tested"),
-    ("mute", 1, 9, "true", "no totals on its last line, exit code 0"),
-    ("more-after", 1, 9, 'echo "3 passed, 0 failed"; echo x',
+    ("good", 1, 60, 'echo words; echo "3 passed, 0 failed"', "passed"),
+    ("greedy", 99, 60, 'echo "3 passed, 0 failed"', "passed"),
+    ("one-failed", 1, 60, 'echo "3 passed, 1 failed"', "1 failed"),
+    ("exit-code", 1, 60, 'echo "3 passed, 0 failed"; exit 4', "exit code 4"),
+    ("crashed", 1, 60, 'echo "3 passed, 0 failed"; kill -SEGV $$', "exit code -11"),
+    ("empty", 1, 60, 'echo "0 passed, 0 failed"', "nothing was tested"),
+    ("mute", 1, 60, "true", "no totals on its last line, exit code 0"),
+    ("more-after", 1, 60, 'echo "3 passed, 0 failed"; echo x',
      "no totals on its last line, exit code 0"),
     ("late", 1, 1, "sleep 60 & wait", "not done after 1 s"),
 )
