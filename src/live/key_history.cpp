@@ -53,7 +53,8 @@ Result<KeyHistory> readKeyHistory(LiveSource& source, const KeyName& name, uint6
     size_t bytes = 0;
     const auto until = std::chrono::steady_clock::now() + kMaxHistoryTime;
     while (seq != 0) {
-        if (std::chrono::steady_clock::now() > until)
+        const bool late = std::chrono::steady_clock::now() > until;
+        if (late && history.versions.empty())
             return {Code::Timeout, "too many versions lie between; ask for those nearer to the "
                                    "newest"};
         auto found = readKeyVersion(source, name, seq);
@@ -68,7 +69,7 @@ Result<KeyHistory> readKeyHistory(LiveSource& source, const KeyName& name, uint6
             continue;
         bytes += v.value.size();
         if (history.versions.size() == range.limit ||
-            (bytes > kMaxHistoryBytes && !history.versions.empty())) {
+            ((late || bytes > kMaxHistoryBytes) && !history.versions.empty())) {
             history.more = true;
             break;
         }

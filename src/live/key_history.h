@@ -45,8 +45,9 @@ struct KeyHistory {
 };
 
 // Walks back from the change at `seq`, which made `version`; both 0 for a key that never was.
-// Stops before kMaxHistoryBytes of values, and where the collection was dropped.
-// Code::Timeout when that takes longer than kMaxHistoryTime: others wait for the same thread.
+// Stops before kMaxHistoryBytes of values, after kMaxHistoryTime, as others wait for the same
+// thread, and where the collection was dropped. Code::Timeout if by then there is no version to
+// tell of.
 constexpr size_t kMaxHistoryBytes = 4 * 1024 * 1024;
 constexpr std::chrono::seconds kMaxHistoryTime{1};
 Result<KeyHistory> readKeyHistory(LiveSource& source, const KeyName& name, uint64_t seq,

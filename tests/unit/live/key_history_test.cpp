@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <thread>
+
 #include "live/key_history.h"
 #include "unit/engine/engine_fixture.h"
 
@@ -53,7 +55,45 @@ Wish setFor(std::string key, std::string value, int64_t ttlUs)
     return SetKeyProposal{"c", std::move(key), std::move(value), {}, ttlUs};
 }
 
+// The engine, whose log comes late from the third look on.
+struct LateLog : LiveSource {
+    explicit LateLog(Engine& engine) : source(engine) {}
+    const std::string& history() const override { return source.history(); }
+    uint64_t appliedSeq() const override { return source.appliedSeq(); }
+    uint64_t oldestSeq() const override { return source.oldestSeq(); }
+    int64_t nowUs() const override { return source.nowUs(); }
+    std::unique_ptr<LogCursor> readLog(uint64_t after) override
+    {
+        if (++looks == 3)
+            std::this_thread::sleep_for(kMaxHistoryTime + std::chrono::milliseconds(100));
+        return source.readLog(after);
+    }
+    std::optional<Cut> cut() override { return source.cut(); }
+    Broadcast& broadcast() override { return source.broadcast(); }
+
+    LiveSource& source;
+    int looks = 0;
+};
+
 } // namespace
+
+TEST_CASE("a history that takes too long: what was found, and that there is more")
+{
+    Keys f(true);
+    f.mustSubmit({set("c", "k"), set("c", "k"), set("c", "k"), set("c", "k"), set("c", "k")});
+    const auto read = [&](HistoryRange range) {
+        LateLog late(*f.engine);
+        return readKeyHistory(late, {0, "c", "k"}, 5, 5, range);
+    };
+    const auto some = read({100, 0});
+    REQUIRE(some.ok());
+    CHECK(some.value().versions.size() == 3);
+    CHECK(some.value().more);
+    CHECK(read({3, 4}).value().versions.size() == 1); // the third look was for this one
+    const auto none = read({100, 2});
+    REQUIRE_FALSE(none.ok());
+    CHECK(none.error().code == Code::Timeout);
+}
 
 TEST_CASE("the history of a key: every kind of change, with a folder, without, and after a start")
 {
