@@ -23,7 +23,7 @@ func main() {
 		fluxion.WithLogger(log.Default()))
 	defer client.Close()
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	if err := run(ctx, client); err != nil {
 		client.Close()
@@ -35,7 +35,7 @@ func run(ctx context.Context, client *fluxion.Client) error {
 	if err := set(ctx, client, "oven", 180, 190); err != nil {
 		return err
 	}
-	// The first time there is no cursor, and a snapshot says what there is.
+	// The first time there is no cursor, and a snapshot says what there is. Then it becomes hotter.
 	cursor, err := show(ctx, client, "", "oven = 200", func() error {
 		return set(ctx, client, "oven", 200)
 	})
@@ -66,18 +66,16 @@ func set(ctx context.Context, client *fluxion.Client, key string, values ...int)
 	return nil
 }
 
-// Prints what happens after the cursor up to the last line, and returns the cursor then.
+// Prints what happens after the cursor up to the last line, and returns the cursor then. When a
+// snapshot has ended it calls `then`: what is written before may be part of the snapshot.
 func show(ctx context.Context, client *fluxion.Client, cursor fluxion.Position, last string,
-	meanwhile func() error) (fluxion.Position, error) {
+	then func() error) (fluxion.Position, error) {
 	watch, err := client.Watch(ctx, fluxion.WatchOptions{Kind: fluxion.WatchKeys, Col: collection,
 		From: cursor, Snapshot: cursor == "", OnGap: fluxion.TakeSnapshot})
 	if err != nil {
 		return "", err
 	}
 	defer watch.Close()
-	if err := meanwhile(); err != nil {
-		return "", err
-	}
 	for line := ""; line != last; { // from Go 1.23 on: for event, err := range watch.All()
 		event, err := watch.Next(ctx)
 		if err != nil {
@@ -85,6 +83,11 @@ func show(ctx context.Context, client *fluxion.Client, cursor fluxion.Position, 
 		}
 		line = describe(event)
 		fmt.Println(line)
+		if event.Op == fluxion.EventSnapshotEnd {
+			if err := then(); err != nil {
+				return "", err
+			}
+		}
 	}
 	return watch.Cursor(), nil // after the work on the last event, that is, its line
 }
