@@ -448,6 +448,7 @@ def test_rights(server):
                 stream = c.sub({"kind": "keys", "snapshot": True})
                 equal(c.code("sval", {"col": "r", "key": "k", "value": "v"}),
                       None if may else "forbidden", "its write")
+                c.until(lambda: not stream.snapshot, "the end of the snapshot")
                 seq = master.ok("sval", {"col": "r", "key": "k", "value": "w"})["seq"]
                 equal(c.reach(stream, seq)[-1]["value"], "w", "what it sees")
                 master.ok("keys", {"action": "remove", "key": key})
