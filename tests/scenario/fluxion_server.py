@@ -72,6 +72,9 @@ class FluxionServer:
         if self.secret is not None:
             settings.setdefault("secret-key", self.secret)
         settings.setdefault("port", 0)
+        # Whoever looks away for long, as on a busy machine, shall not find pings among the replies,
+        # nor be taken for dead.
+        settings.setdefault("ping-interval", "1h")
         if self.data:
             settings.setdefault("data", self.data)
         for name, value in settings.items():
