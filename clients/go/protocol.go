@@ -468,6 +468,14 @@ type SubRequest struct {
 	// What events tell: `value` (or `data`), `expires`, `previous`, `time`. Absent: `value` and
 	// `expires`.
 	Fields []string `json:"fields,omitzero"`
+	// The snapshot tells all records of each document, and not only the latest. Of `docs`.
+	History *bool `json:"history,omitempty"`
+	// The snapshot of a cut held by `cut`, and nothing after its end.
+	Cut string `json:"cut,omitempty"`
+	// Begin with this key or document, in the order in which this `cut` tells them. With `col`.
+	Start string `json:"start,omitempty"`
+	// Of that document, begin with this timestamp. With `history`.
+	StartTS *int64 `json:"start_ts,omitempty"`
 	// Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`.
 	MinSeq Position `json:"min_seq,omitempty"`
 }
@@ -492,6 +500,29 @@ type UnsubRequest struct {
 type UnsubReply struct {
 	// What came after this was not sent.
 	Seq int64 `json:"seq"`
+}
+
+// CutRequest is what `cut` takes. Hold all records and keys as they are now, to be read with
+// `sub`. Needs the permission read.
+type CutRequest struct {
+	// One that is held already: holds it for longer.
+	Cut string `json:"cut,omitempty"`
+	// Lets it go instead.
+	End *bool `json:"end,omitempty"`
+	// Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`.
+	MinSeq Position `json:"min_seq,omitempty"`
+}
+
+// CutReply is what `cut` answers.
+type CutReply struct {
+	// Its name, for `sub` and `cut`.
+	Cut string `json:"cut"`
+	// The history that it is of.
+	Log string `json:"log"`
+	// The last entry that it holds.
+	Seq int64 `json:"seq"`
+	// Names, in order.
+	Collections []string `json:"collections"`
 }
 
 // LogRequest is what `log` takes. Entries of the log, as they were written. Needs the

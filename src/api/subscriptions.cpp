@@ -65,7 +65,17 @@ void Subscriptions::subscribe(const Call& call, const SubscribeRequest& request)
     from.snapshot = request.snapshot;
     if (request.from)
         from.seq = request.from->seq;
-    auto subscribed = m_hub.subscribe(filterOf(request, call.principal.tenant), from, *this);
+    if (!request.cut.empty()) {
+        from.wish.cut = m_service.live.cuts.find(call.principal.tenant, request.cut,
+                                                 m_service.clock.steadyUs());
+        if (!from.wish.cut)
+            return call.fail({Code::NotFound, "there is no such cut"});
+    }
+    from.wish.history = request.history;
+    from.wish.start = request.start;
+    from.wish.startTs = request.startTs;
+    auto subscribed =
+        m_hub.subscribe(filterOf(request, call.principal.tenant), std::move(from), *this);
     if (!subscribed)
         return failCompacted(call, subscribed.error(), log, m_hub.oldestResumeSeq());
     Entry entry{std::string(*call.id), "{\"type\":\"evt\",\"sub\":", call.kind};
@@ -153,6 +163,13 @@ void Subscriptions::end(uint64_t subscription, const EventEnd& end)
     }
     out += '}';
     m_link.send(entry.kind, std::move(out));
+}
+
+void Subscriptions::finish(uint64_t subscription)
+{
+    const auto at = m_entries.find(subscription);
+    m_ids.erase(at->second.name);
+    m_entries.erase(at);
 }
 
 void handleSub(const Call& call)

@@ -36,6 +36,7 @@ class Subscriptions : public EventSink {
     bool takesEvents() override;
     void send(uint64_t subscription, const EventFrame& frame) override;
     void end(uint64_t subscription, const EventEnd& end) override;
+    void finish(uint64_t subscription) override;
 
   private:
     struct Entry {

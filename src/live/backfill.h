@@ -5,13 +5,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "live/event_queue.h"
 #include "live/filter.h"
+#include "live/held_cuts.h"
 #include "live/live_source.h"
+#include "store/range_cursor.h"
 
 namespace fluxion {
 
@@ -34,7 +37,15 @@ class Backfill {
 // reaches some of these.
 struct PieceLimits {
     size_t eventBytes = 512 * 1024;
-    size_t scanBytes = 8 * 1024 * 1024; // read from the log
+    size_t scanBytes = 8 * 1024 * 1024; // read from the log, or of records
+};
+
+// What of a state is told, and from where on.
+struct SnapshotWish {
+    SharedCut cut;        // null: of now
+    bool history = false; // all records of each document; else the latest
+    std::string start;    // the first key or document, of the filter's collection; empty: all
+    std::optional<int64_t> startTs; // the first record of that document
 };
 
 // The changes after a seq.
@@ -71,24 +82,36 @@ class LogBackfill : public Backfill {
 class SnapshotBackfill : public Backfill {
   public:
     SnapshotBackfill(LiveSource& source, EventBytes& bytes, std::shared_ptr<const Filter> filter,
-                     PieceLimits limits = {});
+                     PieceLimits limits = {}, SnapshotWish wish = {});
+    // Code::NotFound: there is no `start`.
     BackfillPiece next() override;
 
   private:
-    bool takeKeys(const Cut::Part& part, BackfillPiece& piece, size_t& eventBytes);
-    bool takeDocuments(const Cut::Part& part, BackfillPiece& piece, size_t& eventBytes);
+    Status open();
+    Status goToStart();
+    bool wants(const Cut::Part& part) const;
+    bool isFull() const;
+    bool takeKeys(const Cut::Part& part, BackfillPiece& piece);
+    bool takeDocuments(const Cut::Part& part, BackfillPiece& piece);
+    bool takeRecords(const Cut::Part& part, BackfillPiece& piece);
     void endPage(size_t items);
-    void add(const Change& change, BackfillPiece& piece, size_t& eventBytes);
+    void add(const Change& change, BackfillPiece& piece);
+    void addRecord(const Cut::Part& part, std::string_view document, const RecordView& record,
+                   BackfillPiece& piece);
 
     LiveSource& m_source;
     EventBytes& m_bytes;
     const std::shared_ptr<const Filter> m_filter;
     const PieceLimits m_limits;
-    std::optional<Cut> m_cut;
+    SnapshotWish m_wish;
+    SharedCut m_cut;
     bool m_opened = false;
     size_t m_part = 0;
     size_t m_page = 0;
-    size_t m_item = 0; // of the page
+    size_t m_item = 0;                    // of the page
+    std::optional<RangeCursor> m_records; // of the document at hand, with `history`
+    size_t m_eventBytes = 0;              // of the piece at hand
+    size_t m_scanBytes = 0;               // the same
 };
 
 } // namespace fluxion

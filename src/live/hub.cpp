@@ -70,8 +70,10 @@ Result<Hub::Subscribed> Hub::subscribe(Filter filter, SubscribeFrom from, EventS
     if (from.snapshot) {
         sub->state = State::Snapshot;
         sub->position = 0;
-        sub->backfill = std::make_shared<SnapshotBackfill>(m_shared.source, m_shared.backfillBytes,
-                                                           sub->filter, m_shared.limits.piece);
+        sub->ofCut = from.wish.cut != nullptr;
+        sub->backfill =
+            std::make_shared<SnapshotBackfill>(m_shared.source, m_shared.backfillBytes, sub->filter,
+                                               m_shared.limits.piece, std::move(from.wish));
     } else if (from.seq && *from.seq < m_seenSeq) {
         sub->state = State::Log;
         sub->backfill = std::make_shared<LogBackfill>(
@@ -364,6 +366,12 @@ void Hub::endSnapshot(Subscription& sub)
     mark.snapshot = true;
     sub.sentUs = m_shared.clock.steadyUs();
     sub.sink->send(sub.id, mark);
+    if (sub.ofCut) {
+        EventSink* const sink = sub.sink;
+        const uint64_t id = sub.id;
+        remove(id);
+        return sink->finish(id);
+    }
     sub.state = State::Log;
     sub.atEnd = true; // perhaps there is nothing to read
     sub.backfill = std::make_shared<LogBackfill>(m_shared.source, m_shared.backfillBytes,
@@ -471,6 +479,15 @@ void Hub::tick()
     makeRoom();
     for (const uint64_t id : waiting)
         resume(id);
+    dropExpiredCuts(now);
+}
+
+// What a cut alone still holds may be much to free.
+void Hub::dropExpiredCuts(int64_t nowUs)
+{
+    auto expired = m_shared.cuts.takeExpired(nowUs);
+    if (!expired.empty())
+        m_shared.reader.post([cuts = std::move(expired)] {});
 }
 
 } // namespace fluxion

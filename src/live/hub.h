@@ -47,8 +47,9 @@ struct LiveShared {
     LiveSource& source;
     Clock& clock;
     const LiveLimits limits;
-    EventBytes eventBytes{0};               // of the news
-    EventBytes backfillBytes{0};            // of what is read for those who come late
+    EventBytes eventBytes{0};    // of the news
+    EventBytes backfillBytes{0}; // of what is read for those who come late
+    HeldCuts cuts;
     std::atomic<uint64_t> subscriptions{0}; // now
     std::atomic<uint64_t> queuedEvents{0};  // now
     std::atomic<uint64_t> evictions{0};     // since the start
@@ -77,11 +78,14 @@ class EventSink {
     virtual bool takesEvents() = 0;
     virtual void send(uint64_t subscription, const EventFrame& frame) = 0;
     virtual void end(uint64_t subscription, const EventEnd& end) = 0; // no more of it follows
+    // The same of the snapshot of a held cut, after its end mark.
+    virtual void finish(uint64_t subscription) = 0;
 };
 
 struct SubscribeFrom {
     bool snapshot = false;
     std::optional<uint64_t> seq; // events after this; nothing: from now on
+    SnapshotWish wish = {};      // of the snapshot; with a cut nothing follows its end
 };
 
 class Hub : private Feed {
@@ -121,6 +125,7 @@ class Hub : private Feed {
         bool reading = false; // a piece of it is being made
         bool atEnd = false;   // the last piece said so
         bool dirty = false;   // in m_dirty
+        bool ofCut = false;   // it ends with its snapshot
         int64_t sentUs = 0;
     };
     using Texts = std::unordered_map<uint64_t, SharedEvent>;
@@ -145,6 +150,7 @@ class Hub : private Feed {
     void markDirty(Subscription& sub);
     uint64_t resumeSeq(const Subscription& sub) const;
     void dropQueue(Subscription& sub);
+    void dropExpiredCuts(int64_t nowUs);
     void makeRoom();
     bool isOverfull(const Subscription& sub) const;
     Subscription* find(uint64_t id);

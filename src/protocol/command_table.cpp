@@ -180,6 +180,14 @@ constexpr FieldSpec kSubPayload[] = {
     {"fields", "string[]", kOptional, kLiteral,
      "What events tell: `value` (or `data`), `expires`, `previous`, `time`. Absent: `value` and "
      "`expires`."},
+    {"history", "boolean", kOptional, kLiteral,
+     "The snapshot tells all records of each document, and not only the latest. Of `docs`."},
+    {"cut", "string", kOptional, kLiteral,
+     "The snapshot of a cut held by `cut`, and nothing after its end."},
+    {"start", "string", kOptional, kLiteral,
+     "Begin with this key or document, in the order in which this `cut` tells them. With `col`."},
+    {"start_ts", "integer", kOptional, kLiteral,
+     "Of that document, begin with this timestamp. With `history`."},
     kMinSeq};
 constexpr FieldSpec kSubReply[] = {
     {"seq", "integer", kRequired, kLiteral,
@@ -190,6 +198,16 @@ constexpr FieldSpec kUnsubPayload[] = {
     {"sub", "string", kRequired, kLiteral, "The `id` of the `sub` request."}, kMinSeq};
 constexpr FieldSpec kUnsubReply[] = {
     {"seq", "integer", kRequired, kLiteral, "What came after this was not sent."}};
+
+constexpr FieldSpec kCutPayload[] = {
+    {"cut", "string", kOptional, kLiteral, "One that is held already: holds it for longer."},
+    {"end", "boolean", kOptional, kLiteral, "Lets it go instead."},
+    kMinSeq};
+constexpr FieldSpec kCutReply[] = {
+    {"cut", "string", kRequired, kLiteral, "Its name, for `sub` and `cut`."},
+    {"log", "string", kRequired, kLiteral, "The history that it is of."},
+    {"seq", "integer", kRequired, kLiteral, "The last entry that it holds."},
+    {"collections", "string[]", kRequired, kLiteral, "Names, in order."}};
 
 constexpr FieldSpec kLogPayload[] = {
     {"gt", "integer", kOptional, kLiteral, "Only entries with a greater seq."},

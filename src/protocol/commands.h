@@ -32,6 +32,8 @@
     X(Sub, "sub", Read, Object,                                                                    \
       "Subscribe to the changes of keys or documents; they come in frames of type `evt`.")         \
     X(Unsub, "unsub", Read, Object, "End a subscription.")                                         \
+    X(Cut, "cut", Read, Object,                                                                    \
+      "Hold all records and keys as they are now, to be read with `sub`.")                         \
     X(Log, "log", Master, Object, "Entries of the log, as they were written.")                     \
     X(Snap, "snap", Delete, None, "Make a checkpoint now.")                                        \
     X(Stat, "stat", Read, None, "Figures of the server.")                                          \

@@ -41,6 +41,23 @@ ValueOp readValueOp(FieldReader& fields)
     return ValueOp::Check;
 }
 
+void readCutFields(FieldReader& fields, SubscribeRequest& request)
+{
+    request.cut = fields.optionalName("cut");
+    if (!request.cut.empty() && request.from)
+        fields.fail("cut", "must be without `from`");
+    request.snapshot |= !request.cut.empty();
+    request.history = fields.flag("history");
+    if (request.history && !(request.snapshot && request.documents))
+        fields.fail("history", "must be with a snapshot of docs");
+    request.start = fields.optionalName("start");
+    if (!request.start.empty() && (request.cut.empty() || request.col.empty()))
+        fields.fail("start", "must be with `cut` and `col`");
+    request.startTs = fields.optionalInteger("start_ts");
+    if (request.startTs && !request.start.empty() && !request.history)
+        fields.fail("start_ts", "must be with `history`");
+}
+
 void readEventFields(FieldReader& fields, JsonValue list, SubscribeRequest& request)
 {
     request.wantsValue = request.wantsExpiry = false;
@@ -271,6 +288,7 @@ Result<SubscribeRequest> decodeSubscribe(JsonValue payload, const RequestLimits&
     request.snapshot = fields.flag("snapshot");
     if (request.snapshot && request.from)
         fields.fail("snapshot", "must be without `from`");
+    readCutFields(fields, request);
     if (const JsonValue list = fields.optionalList("fields"); list.exists())
         readEventFields(fields, list, request);
     return finish(fields, std::move(request));
@@ -281,6 +299,17 @@ Result<UnsubscribeRequest> decodeUnsubscribe(JsonValue payload, const RequestLim
     FieldReader fields(payload, limits);
     UnsubscribeRequest request;
     request.sub = fields.filledText("sub");
+    return finish(fields, std::move(request));
+}
+
+Result<CutRequest> decodeCut(JsonValue payload, const RequestLimits& limits)
+{
+    FieldReader fields(payload, limits);
+    CutRequest request;
+    request.cut = fields.optionalName("cut");
+    request.end = fields.flag("end");
+    if (request.end && request.cut.empty())
+        fields.fail("end", "must be with `cut`");
     return finish(fields, std::move(request));
 }
 

@@ -155,7 +155,11 @@ struct SubscribeRequest {
     std::optional<Pattern> match;
     std::optional<Pattern> where, filter; // by matchesWithin()
     std::optional<Position> from;
-    bool snapshot = false;
+    bool snapshot = false; // also of a cut
+    bool history = false;
+    std::string_view cut;   // empty: none
+    std::string_view start; // empty: from the first
+    std::optional<int64_t> startTs;
     bool wantsValue = true, wantsExpiry = true, wantsPrevious = false, wantsTime = false;
 };
 Result<SubscribeRequest> decodeSubscribe(JsonValue payload, const RequestLimits& limits);
@@ -165,6 +169,13 @@ struct UnsubscribeRequest {
     std::string_view sub;
 };
 Result<UnsubscribeRequest> decodeUnsubscribe(JsonValue payload, const RequestLimits& limits);
+
+// cut
+struct CutRequest {
+    std::string_view cut; // empty: a new one
+    bool end = false;
+};
+Result<CutRequest> decodeCut(JsonValue payload, const RequestLimits& limits);
 
 // log
 constexpr uint64_t kMaxLogEntries = 10000;

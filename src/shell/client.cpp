@@ -11,6 +11,7 @@
 #include "shell/insert_lines.h"
 #include "shell/line_input.h"
 #include "shell/shell.h"
+#include "shell/transfer.h"
 #include "shell/watch.h"
 
 namespace fluxion::shell {
@@ -111,11 +112,13 @@ Outcome runCommand(const Invocation& invocation, Run run)
             context.input.pop_back();
     }
     const Verb verb = invocation.command->verb;
-    if (verb == Verb::Shell || verb == Verb::Watch) {
+    if (verb == Verb::Shell || verb == Verb::Watch || isTransfer(verb)) {
         Interrupt interrupt;
         Connection connection(std::move(run.endpoint), run.timeout, &interrupt);
+        if (verb == Verb::Shell)
+            return runShell(connection, interrupt, run.style);
         return verb == Verb::Watch ? watch(connection, invocation, context, run.style)
-                                   : runShell(connection, interrupt, run.style);
+                                   : transfer(connection, invocation, run.style);
     }
     Connection connection(std::move(run.endpoint), run.timeout, nullptr);
     if (verb == Verb::Ins && !invocation.argument("DATA"))

@@ -80,6 +80,19 @@ constexpr std::array kQdocOptions{
     kWhere,
     kFilter};
 
+constexpr std::array kFolderArguments{ArgumentSpec{"DIR"}};
+constexpr OptionSpec kOnlyCol{"col",
+                              kText,
+                              "COL",
+                              "Only this collection; may be given several "
+                              "times. Without it: all.",
+                              INT64_MIN,
+                              true};
+constexpr std::array kExportOptions{kOnlyCol};
+constexpr std::array kImportOptions{
+    kOnlyCol, OptionSpec{"progress", kText, "FILE",
+                         "Where to keep how far it is; without it: .fluxion-import.json in DIR."}};
+
 constexpr std::array kShellArguments{ArgumentSpec{"URL", false}};
 constexpr std::array kUseArguments{ArgumentSpec{"COL", true, Completion::Collection}};
 constexpr std::array kHelpArguments{
@@ -128,6 +141,14 @@ constexpr std::array kCommands{
     Command{Verb::Conn, "conn", "", Place::Both, {}, {}, "Lists the open connections.", ""},
     Command{Verb::Stat, "stat", "", Place::Both, {}, {}, "Prints the server's statistics.", ""},
     Command{Verb::Snap, "snap", "checkpoint", Place::Both, {}, {}, "Makes a checkpoint now.", ""},
+    Command{Verb::Export, "export", "", Place::Both, kFolderArguments, kExportOptions,
+            "Writes all records and keys of one moment into a folder.",
+            "DIR/<col>/<doc>.jsonl and DIR/<col>/key_value.json. DIR is new or empty; or holds an "
+            "export that was cut off, which goes on."},
+    Command{Verb::Import, "import", "", Place::Both, kFolderArguments, kImportOptions,
+            "Inserts what an export has written.",
+            "An import that was cut off goes on where it was when the same command is given "
+            "again."},
     Command{Verb::Use,
             "use",
             "",

@@ -25,6 +25,8 @@ enum class Verb : unsigned char {
     Conn,
     Stat,
     Snap,
+    Export,
+    Import,
     Shell,
     Use,
     Help,
@@ -56,6 +58,7 @@ struct OptionSpec {
     std::string_view value; // what the help calls it; with `|`: the words it can be
     std::string_view help;
     int64_t min = INT64_MIN; // of an Integer
+    bool repeats = false;    // may be given several times
 };
 
 struct Command {

@@ -72,7 +72,8 @@ Outcome insertLines(Connection& connection, const Invocation& invocation, const 
     if (Status status = connection.open(); !status)
         return failed(status.error());
     RecordDefaults defaults{std::string(invocation.argument("COL").value_or("")),
-                            std::string(invocation.argument("DOC").value_or("")), 0};
+                            std::string(invocation.argument("DOC").value_or("")),
+                            {}};
     Inserter inserter(connection, invocation, style);
     LineInput input(STDIN_FILENO, kMaxLineBytes, connection);
     JsonReader reader;

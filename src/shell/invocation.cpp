@@ -93,7 +93,7 @@ class WordParser {
         const OptionSpec* spec = findOption(*m_invocation.command, name, m_place);
         if (!spec)
             return {Code::Usage, "there is no option --" + name};
-        if (m_invocation.has(name))
+        if (m_invocation.has(name) && !spec->repeats)
             return {Code::Usage, "--" + name + " is given twice"};
         const bool valueHere = equals < text.size();
         std::string value;
@@ -109,7 +109,9 @@ class WordParser {
         }
         if (Status status = checkValue(*spec, value); !status)
             return status;
-        m_invocation.options.emplace(name, std::move(value));
+        if (m_invocation.has(name))
+            m_invocation.more[name].push_back(std::move(m_invocation.options[name]));
+        m_invocation.options[name] = std::move(value);
         return {};
     }
 
@@ -184,6 +186,16 @@ std::optional<std::string_view> Invocation::option(std::string_view name) const
 {
     const auto found = options.find(name);
     return found == options.end() ? std::nullopt : std::optional<std::string_view>(found->second);
+}
+
+std::vector<std::string> Invocation::all(std::string_view name) const
+{
+    std::vector<std::string> out;
+    if (const auto before = more.find(name); before != more.end())
+        out = before->second;
+    if (const auto last = option(name))
+        out.emplace_back(*last);
+    return out;
 }
 
 std::optional<int64_t> Invocation::integer(std::string_view name) const

@@ -25,10 +25,13 @@ struct Invocation {
     const Command* command = nullptr;
     std::map<std::string, std::string, std::less<>> arguments; // by the table's names
     std::map<std::string, std::string, std::less<>> options;   // without dashes; of a switch: ""
+    std::map<std::string, std::vector<std::string>, std::less<>> more; // what repeats, but the last
 
     std::optional<std::string_view> argument(std::string_view name) const;
     std::optional<std::string_view> option(std::string_view name) const;
     bool has(std::string_view name) const { return options.contains(name); }
+    // Of an option that repeats, all that were given.
+    std::vector<std::string> all(std::string_view name) const;
     // Of an Integer option; it was checked.
     std::optional<int64_t> integer(std::string_view name) const;
 };

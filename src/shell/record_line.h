@@ -1,8 +1,9 @@
 #pragma once
 
-// A record from a line of JSON.
+// A record or a key from a line of JSON.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,11 +12,11 @@
 
 namespace fluxion::shell {
 
-// What a line may leave out; empty texts: it may not.
+// What a line may leave out; where there is nothing here it may not.
 struct RecordDefaults {
     std::string col;
     std::string doc;
-    int64_t ts = 0;
+    std::optional<int64_t> ts;
 };
 
 // The record of one line, {"ts","doc","data","col"}, as an element of an `ins` payload. `data` that
@@ -23,5 +24,13 @@ struct RecordDefaults {
 // wrong with it.
 Result<std::string> readRecord(JsonReader& reader, std::string_view line,
                                const RecordDefaults& defaults);
+
+// A key from a line of an export. Code::Usage says what is wrong with it.
+struct KeyLine {
+    std::string key;
+    std::string value;
+    std::optional<int64_t> expiresMs; // since 1970
+};
+Result<KeyLine> readKey(JsonReader& reader, std::string_view line);
 
 } // namespace fluxion::shell

@@ -222,6 +222,8 @@ void appendReply(std::string& out, const Invocation& invocation, JsonValue reply
         return table.write(out);
     }
     case Verb::Watch:
+    case Verb::Export:
+    case Verb::Import:
     case Verb::Shell:
     case Verb::Use:
     case Verb::Help:

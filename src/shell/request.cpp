@@ -150,6 +150,8 @@ Request makeRequest(const Invocation& invocation, const RequestContext& context)
         return {"stat", {}};
     case Verb::Snap:
         return {"snap", {}};
+    case Verb::Export:
+    case Verb::Import:
     case Verb::Shell:
     case Verb::Use:
     case Verb::Help:

@@ -6,6 +6,7 @@
 #include "shell/execute.h"
 #include "shell/line_input.h"
 #include "shell/reply_text.h"
+#include "shell/transfer.h"
 #include "shell/watch.h"
 
 namespace fluxion::shell {
@@ -96,6 +97,14 @@ class ShellSession {
             const Outcome outcome = watch(m_connection, invocation, m_context, m_style);
             // With it goes the subscription. The next command opens another one.
             m_connection.close();
+            m_interrupt.clear();
+            return outcome;
+        }
+        case Verb::Export:
+        case Verb::Import: {
+            const Outcome outcome = transfer(m_connection, invocation, m_style);
+            if (m_interrupt.raised()) // replies may be on their way
+                m_connection.close();
             m_interrupt.clear();
             return outcome;
         }

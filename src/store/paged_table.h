@@ -48,6 +48,10 @@ template <class Page> class PagedTable {
         const Page& page(size_t index) const { return m_directory->pages[index]->page; }
         // Only of a pin that was taken of a table.
         const Page& pageFor(uint64_t hash) const { return m_directory->pageFor(hash); }
+        size_t indexFor(uint64_t hash) const
+        {
+            return m_directory->slots[m_directory->slotOf(hash)];
+        }
 
       private:
         friend class PagedTable;

@@ -128,11 +128,18 @@ std::string told(const LogRequest& r)
 std::string told(const SubscribeRequest& r)
 {
     FUZZ_CHECK(!(r.snapshot && r.from), "a snapshot from somewhere");
+    FUZZ_CHECK(r.cut.empty() || r.snapshot, "a cut without its snapshot");
     return (r.documents ? "docs" : "keys") + (r.col.empty() ? "-" : name(r.col)) +
            pattern(r.match) + pattern(r.where) + pattern(r.filter) +
            (r.from ? formatPosition(r.from->log, r.from->seq) : "") + (r.snapshot ? "s" : "") +
            (r.wantsValue ? "v" : "") + (r.wantsExpiry ? "e" : "") + (r.wantsPrevious ? "p" : "") +
-           (r.wantsTime ? "t" : "");
+           (r.wantsTime ? "t" : "") + (r.history ? "h" : "") + (r.cut.empty() ? "" : name(r.cut)) +
+           (r.start.empty() ? "" : name(r.start)) + (r.startTs ? number(*r.startTs) : "");
+}
+std::string told(const CutRequest& r)
+{
+    FUZZ_CHECK(!(r.end && r.cut.empty()), "an end of nothing");
+    return (r.cut.empty() ? "-" : name(r.cut)) + (r.end ? "e" : "");
 }
 std::string told(const UnsubscribeRequest& r)
 {
@@ -198,6 +205,8 @@ std::string decode(CommandType type, JsonValue payload)
         return told(decodeHistory(payload, limits));
     case CommandType::Sub:
         return told(decodeSubscribe(payload, limits));
+    case CommandType::Cut:
+        return told(decodeCut(payload, limits));
     case CommandType::Unsub:
         return told(decodeUnsubscribe(payload, limits));
     case CommandType::Gval:

@@ -70,6 +70,9 @@ const std::vector<std::pair<CommandType, std::string>> kPayloads = {
     {CommandType::Sub, R"({"kind":"keys","col":"c","match":"/^k/","where":"a","filter":"b",)"
                        R"("from":"abc:12","fields":["value","previous"]})"},
     {CommandType::Sub, R"({"kind":"docs","snapshot":true,"fields":[]})"},
+    {CommandType::Sub, R"({"kind":"docs","col":"c","cut":"1f","history":true,"start":"d",)"
+                       R"("start_ts":-5})"},
+    {CommandType::Cut, R"({"cut":"1f","end":true})"},
     {CommandType::Log, R"({"gt":3,"lte":90,"reverse":true,"limit":7})"},
     {CommandType::Snap, "{}"},
     {CommandType::Stat, ""},

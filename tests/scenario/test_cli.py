@@ -206,7 +206,7 @@ def test_answers():
         equal((code, out.split()[0], len(out.splitlines()), err), (0, "fluxion", 1, ""))
     with suite.case("--describe"):
         code, out, err = run(["--describe"])
-        equal((code, err, len(json.loads(out)["commands"])), (0, "", 25))
+        equal((code, err, len(json.loads(out)["commands"])), (0, "", 26))
     with suite.case("nothing was made of all this"):
         assert not os.path.exists(path("new"))
 

@@ -430,6 +430,14 @@ export interface SubRequest {
    * `expires`.
    */
   fields?: string[];
+  /** The snapshot tells all records of each document, and not only the latest. Of `docs`. */
+  history?: boolean;
+  /** The snapshot of a cut held by `cut`, and nothing after its end. */
+  cut?: string;
+  /** Begin with this key or document, in the order in which this `cut` tells them. With `col`. */
+  start?: string;
+  /** Of that document, begin with this timestamp. With `history`. */
+  start_ts?: Int64;
   /** Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`. */
   min_seq?: Position;
 }
@@ -454,6 +462,28 @@ export interface UnsubRequest {
 export interface UnsubReply {
   /** What came after this was not sent. */
   seq: number;
+}
+
+/** What `cut` takes. Hold all records and keys as they are now, to be read with `sub`. */
+export interface CutRequest {
+  /** One that is held already: holds it for longer. */
+  cut?: string;
+  /** Lets it go instead. */
+  end?: boolean;
+  /** Wait until this position is visible: `<log>:<seq>`, or a bare seq. Here or beside `data`. */
+  min_seq?: Position;
+}
+
+/** What `cut` answers. */
+export interface CutReply {
+  /** Its name, for `sub` and `cut`. */
+  cut: string;
+  /** The history that it is of. */
+  log: string;
+  /** The last entry that it holds. */
+  seq: number;
+  /** Names, in order. */
+  collections: string[];
 }
 
 /** What `log` takes. Entries of the log, as they were written. */
@@ -632,6 +662,7 @@ export interface Commands<Ts = number> {
   hval: { request: HvalRequest; reply: HvalReply };
   sub: { request: SubRequest; reply: SubReply };
   unsub: { request: UnsubRequest; reply: UnsubReply };
+  cut: { request: CutRequest; reply: CutReply };
   log: { request: LogRequest; reply: LogReply };
   snap: { request: SnapRequest; reply: SnapReply };
   stat: { request: StatRequest; reply: StatReply };
@@ -663,6 +694,7 @@ export const PERMISSIONS: Readonly<Record<Token, Permission>> = {
   hval: "read",
   sub: "read",
   unsub: "read",
+  cut: "read",
   log: "master",
   snap: "delete",
   stat: "read",

@@ -193,7 +193,7 @@ TEST_CASE("a snapshot of many pages: split, whole, and none of what is over")
     f.write({insert({{"c", "d", 1, "old"}, {"c", "d", 3, "new"}, {"c", "d", 2, "mid"}}),
              removeKey("c", "k1")});
     f.clock().advanceUs(1000); // over, but no entry says so yet
-    SnapshotBackfill keys(f.engine(), f.shared->eventBytes, share({}), {5000, 0});
+    SnapshotBackfill keys(f.engine(), f.shared->eventBytes, share({}), {5000, 1 << 20});
     const BackfillPiece first = keys.next();
     CHECK(first.events.size() > 20);
     CHECK(first.events.size() < 50); // a part of a page

@@ -57,6 +57,7 @@ struct TestClient : EventSink {
     std::vector<Got> changes;
     std::vector<Frame> frames; // but those of a snapshot
     std::optional<EventEnd> ended;
+    bool finished = false;
     std::string fault; // the first rule that was broken
 
     void subscribe(Hub& hub, SubscribeFrom from = {})
@@ -112,6 +113,11 @@ struct TestClient : EventSink {
         expect(!ended, "a second end");
         expect(last.seq >= (snapshot && !stateSeq ? 0 : through()), "the end falls behind");
         ended = last;
+    }
+    void finish(uint64_t subscription) override
+    {
+        expect(subscription == id && stateSeq && !ended, "done before its end");
+        finished = true;
     }
 
     // What came is what the log says up to `through` (or to where it says it is), each event once.

@@ -10,7 +10,7 @@
 
 using namespace fluxion;
 
-TEST_CASE("the seventeen types, what they need and the shape of their payload")
+TEST_CASE("the types, what they need and the shape of their payload")
 {
     const struct {
         const char* token;
@@ -36,6 +36,7 @@ TEST_CASE("the seventeen types, what they need and the shape of their payload")
         {"hval", CommandType::Hval, Permission::Read, PayloadShape::Object},
         {"sub", CommandType::Sub, Permission::Read, PayloadShape::Object},
         {"unsub", CommandType::Unsub, Permission::Read, PayloadShape::Object},
+        {"cut", CommandType::Cut, Permission::Read, PayloadShape::Object},
         {"gvals", CommandType::Gvals, Permission::Read, PayloadShape::Object},
         {"gkeys", CommandType::Gkeys, Permission::Read, PayloadShape::Object},
         {"log", CommandType::Log, Permission::Master, PayloadShape::Object},

@@ -62,6 +62,8 @@ Error errorOf(CommandType type, JsonValue payload)
         return errorOf(decodeHistory, payload);
     case CommandType::Sub:
         return errorOf(decodeSubscribe, payload);
+    case CommandType::Cut:
+        return errorOf(decodeCut, payload);
     case CommandType::Unsub:
         return errorOf(decodeUnsubscribe, payload);
     case CommandType::Gval:
@@ -113,17 +115,21 @@ std::string payloadOf(const CommandSpec& command, std::string_view replaced = {}
         object.append(value);
     };
     for (const FieldSpec& field : command.payload) {
-        std::string_view value = field.type == "integer"    ? "5"
-                                 : field.name == "snapshot" ? "false"
-                                 : field.type == "boolean"  ? "true"
-                                 : field.name == "writes"
-                                     ? R"([{"op":"set","key":"5","value":"5"}])"
-                                 : field.name == "from"   ? "5"
-                                 : field.name == "fields" ? R"(["time"])"
-                                 : field.name == "kind"   ? "\"keys\""
-                                 : field.name == "action" ? "\"add\""
-                                 : field.name == "scope"  ? "\"readonly\""
-                                                          : "\"5\"";
+        // They need each other, which has a test of its own.
+        const bool ofCut = command.type == CommandType::Sub &&
+                           (field.name == "cut" || field.name.starts_with("start"));
+        std::string_view value =
+            ofCut                                                                        ? "null"
+            : field.type == "integer"                                                    ? "5"
+            : field.name == "snapshot" || field.name == "history" || field.name == "end" ? "false"
+            : field.type == "boolean"                                                    ? "true"
+            : field.name == "writes" ? R"([{"op":"set","key":"5","value":"5"}])"
+            : field.name == "from"   ? "5"
+            : field.name == "fields" ? R"(["time"])"
+            : field.name == "kind"   ? "\"keys\""
+            : field.name == "action" ? "\"add\""
+            : field.name == "scope"  ? "\"readonly\""
+                                     : "\"5\"";
         if (field.name == replaced)
             value = with;
         add(field.name, value);
@@ -315,6 +321,42 @@ TEST_CASE("keys and values")
     CHECK(refs[1].doc == "e");
     CHECK(refs[1].ts == 2);
     CHECK(decoded(decodeRecordRefs, reader, "[]").empty());
+}
+
+TEST_CASE("sub: snapshots of cuts, and from where on")
+{
+    JsonReader reader;
+    const auto full = decoded(decodeSubscribe, reader,
+                              R"({"kind":"docs","col":"c","cut":"1f","history":true,"start":"d",
+                                  "start_ts":-5})");
+    CHECK(full.snapshot);
+    CHECK(full.history);
+    CHECK(full.cut == "1f");
+    CHECK(full.start == "d");
+    CHECK(full.startTs == -5);
+    const auto plain = decoded(decodeSubscribe, reader, R"({"kind":"keys","start_ts":1})");
+    CHECK_FALSE(plain.snapshot);
+    CHECK(plain.cut.empty());
+    const struct {
+        const char* payload;
+        const char* text;
+    } cases[] = {
+        {R"({"kind":"keys","cut":"1f","from":1})", "cut: must be without `from`"},
+        {R"({"kind":"keys","snapshot":true,"history":true})",
+         "history: must be with a snapshot of docs"},
+        {R"({"kind":"docs","history":true})", "history: must be with a snapshot of docs"},
+        {R"({"kind":"docs","cut":"1f","start":"d"})", "start: must be with `cut` and `col`"},
+        {R"({"kind":"docs","col":"c","snapshot":true,"start":"d"})",
+         "start: must be with `cut` and `col`"},
+        {R"({"kind":"docs","col":"c","cut":"1f","start":"d","start_ts":1})",
+         "start_ts: must be with `history`"},
+    };
+    for (const auto& c : cases)
+        CHECK(errorOf(commandSpec(CommandType::Sub), c.payload).text == c.text);
+    CHECK(decoded(decodeCut, reader, "{}").cut.empty());
+    CHECK(decoded(decodeCut, reader, R"({"cut":"1f","end":true})").end);
+    CHECK(errorOf(commandSpec(CommandType::Cut), R"({"end":true})").text ==
+          "end: must be with `cut`");
 }
 
 TEST_CASE("API keys: what each action needs")

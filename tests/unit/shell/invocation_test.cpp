@@ -184,3 +184,17 @@ TEST_CASE("lines of the shell")
         CHECK(parseShellLine(line) == wanted);
     }
 }
+
+TEST_CASE("an option that repeats")
+{
+    const Command* command = findCommand("export", Place::CommandLine);
+    REQUIRE(command);
+    const std::vector<Word> words = {
+        {"--col", false}, {"b", false}, {"dir", false}, {"--col=a", false}, {"--col=b", false}};
+    const auto parsed = parseWords(*command, words, Place::CommandLine);
+    REQUIRE(parsed.ok());
+    CHECK(parsed.value().all("col") == std::vector<std::string>{"b", "a", "b"});
+    CHECK(parsed.value().argument("DIR") == "dir");
+    CHECK(parsed.value().all("json").empty());
+    CHECK(parseCommandLine({"get", "--col=a", "--col=b", "k"}) == "! --col is given twice");
+}

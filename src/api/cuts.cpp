@@ -1,0 +1,66 @@
+// States held for readers: cut.
+
+#include "api/handlers.h"
+#include "api/session.h"
+
+namespace fluxion {
+
+namespace {
+
+std::string cutReply(const Service& service, const std::optional<std::string>& id,
+                     std::string_view name, const Cut& cut, uint32_t tenant)
+{
+    std::string out;
+    ReplyWriter writer(out, id);
+    writer.text("cut", name).text("log", service.engine.history()).unsignedInteger("seq", cut.seq);
+    writer.raw("collections") += '[';
+    for (const Cut::Part& part : cut.collections) {
+        // What has tombstones only is not there.
+        if (part.collection->tenant() != tenant ||
+            (part.series.documentCount == 0 && part.values.liveCount == 0))
+            continue;
+        if (out.back() != '[')
+            out += ',';
+        appendJsonString(out, part.collection->name());
+    }
+    out += ']';
+    writer.end();
+    return out;
+}
+
+std::string openCut(const Service& service, const std::optional<std::string>& id, uint32_t tenant)
+{
+    std::optional<Cut> opened = service.live.source.cut();
+    if (!opened)
+        return errorReply(id, {Code::Internal, "the server is stopping"});
+    const auto cut = std::make_shared<const Cut>(std::move(*opened));
+    const auto name = service.live.cuts.add(tenant, cut, service.clock.steadyUs());
+    if (!name)
+        return errorReply(id, name.error());
+    return cutReply(service, id, name.value(), *cut, tenant);
+}
+
+} // namespace
+
+// Not on an I/O thread: opening waits for the commit thread, and freeing takes its time.
+void handleCut(const Call& call)
+{
+    auto request = decodeCut(call.payload, call.service.limits.request);
+    if (!request)
+        return call.fail(request.error());
+    const uint32_t tenant = call.principal.tenant;
+    std::optional<std::string> id = call.ownedId();
+    call.session.replyLater(call, [&service = call.service, tenant, id = std::move(id),
+                                   name = std::string(request.value().cut),
+                                   end = request.value().end] {
+        if (name.empty())
+            return openCut(service, id, tenant);
+        const SharedCut cut = end ? service.live.cuts.remove(tenant, name)
+                                  : service.live.cuts.find(tenant, name, service.clock.steadyUs());
+        if (!cut)
+            return errorReply(id, {Code::NotFound, "there is no such cut"});
+        return cutReply(service, id, name, *cut, tenant);
+    });
+}
+
+} // namespace fluxion
