@@ -58,7 +58,7 @@ int verify(const std::vector<std::string>& arguments)
 int main(int argc, char** argv)
 {
     if (argc > 1 && shell::isClientCommand(argv[1]))
-        return shell::runClient(argc, argv);
+        return shell::runClient(argc, argv, kVersion);
     std::vector<std::string> arguments(argv + 1, argv + argc);
     if (!arguments.empty() && arguments[0] == "verify")
         return verify({arguments.begin() + 1, arguments.end()});

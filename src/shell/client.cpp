@@ -10,6 +10,7 @@
 #include "shell/execute.h"
 #include "shell/insert_lines.h"
 #include "shell/line_input.h"
+#include "shell/local_server.h"
 #include "shell/shell.h"
 #include "shell/transfer.h"
 #include "shell/watch.h"
@@ -57,6 +58,7 @@ void hideKeys(int argc, char** argv)
 // What holds for all commands of this run.
 struct Run {
     Endpoint endpoint;
+    std::string folder; // to open without a server; empty: none
     std::chrono::milliseconds timeout;
     Style style;
 };
@@ -74,15 +76,35 @@ Style chooseStyle(const Invocation& invocation)
     return style;
 }
 
+// A folder instead of a server.
+Result<std::string> dataFolder(const Invocation& invocation)
+{
+    const auto folder = invocation.option("data");
+    if (!folder)
+        return std::string();
+    if (folder->empty())
+        return {Code::Usage, "--data needs a folder"};
+    for (const char* other : {"url", "key", "ca"}) {
+        if (invocation.has(other))
+            return {Code::Usage, std::string("--data is without a server: not with --") + other};
+    }
+    if (invocation.argument("URL"))
+        return {Code::Usage, "--data is without a server: not with a URL"};
+    return std::string(*folder);
+}
+
 Result<Run> prepare(const Invocation& invocation)
 {
+    auto folder = dataFolder(invocation);
+    if (!folder)
+        return folder.error();
     std::string url(invocation.option("url").value_or(""));
     if (const auto argument = invocation.argument("URL")) {
         if (!url.empty())
             return {Code::Usage, "the URL is given twice"};
         url = *argument;
     }
-    if (url.empty())
+    if (url.empty() && folder.value().empty())
         url = environment("FLUXION_URL");
     std::string key(invocation.option("key").value_or(""));
     if (key.empty())
@@ -95,7 +117,8 @@ Result<Run> prepare(const Invocation& invocation)
                                  "fluxion " + std::string(invocation.command->name));
     if (!endpoint)
         return endpoint.error();
-    return Run{std::move(endpoint.value()), std::chrono::seconds(seconds), chooseStyle(invocation)};
+    return Run{std::move(endpoint.value()), std::move(folder.value()),
+               std::chrono::seconds(seconds), chooseStyle(invocation)};
 }
 
 Outcome runCommand(const Invocation& invocation, Run run)
@@ -126,6 +149,21 @@ Outcome runCommand(const Invocation& invocation, Run run)
     return execute(connection, invocation, context, run.style);
 }
 
+// The same without a server.
+Outcome runInFolder(const Invocation& invocation, Run run, std::string_view version)
+{
+    auto server = LocalServer::open(run.folder, version);
+    if (!server) {
+        const Error& error = server.error();
+        return error.code == Code::Usage ? failed(error) : refused(token(error.code), error.text);
+    }
+    run.endpoint.local = server.value().get();
+    run.endpoint.shown = run.folder;
+    const Outcome outcome = runCommand(invocation, std::move(run));
+    const Status status = server.value()->stop();
+    return status ? outcome : refused(token(status.error().code), status.error().text);
+}
+
 } // namespace
 
 bool isClientCommand(std::string_view word)
@@ -133,7 +171,7 @@ bool isClientCommand(std::string_view word)
     return findCommand(word, Place::CommandLine) != nullptr;
 }
 
-int runClient(int argc, char** argv)
+int runClient(int argc, char** argv, std::string_view version)
 {
     const Command& command = *findCommand(argv[1], Place::CommandLine);
     std::vector<Word> words;
@@ -155,7 +193,10 @@ int runClient(int argc, char** argv)
     auto run = prepare(invocation.value());
     if (!run)
         return wrong(run.error());
-    return static_cast<int>(runCommand(invocation.value(), std::move(run.value())));
+    const bool folder = !run.value().folder.empty();
+    return static_cast<int>(folder
+                                ? runInFolder(invocation.value(), std::move(run.value()), version)
+                                : runCommand(invocation.value(), std::move(run.value())));
 }
 
 } // namespace fluxion::shell

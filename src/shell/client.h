@@ -10,7 +10,7 @@ namespace fluxion::shell {
 bool isClientCommand(std::string_view word);
 
 // Runs `argv[1]`, one of them, and returns the exit code. Hides keys in argv, where other users can
-// read them. Makes the QCoreApplication.
-int runClient(int argc, char** argv);
+// read them. Makes the QCoreApplication. `version` is this program's.
+int runClient(int argc, char** argv, std::string_view version);
 
 } // namespace fluxion::shell

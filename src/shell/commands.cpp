@@ -171,6 +171,8 @@ constexpr std::array kCommands{
 constexpr std::array kCommonOptions{
     OptionSpec{"url", kText, "URL",
                "The server. Or FLUXION_URL; without both: ws://127.0.0.1:8080."},
+    OptionSpec{"data", kText, "DIR",
+               "Opens this data folder itself, without a server, which must not be running."},
     OptionSpec{"key", kText, "KEY", "The API key. Safer in FLUXION_KEY than on a command line."},
     OptionSpec{"ca", kText, "FILE", "Certificates (PEM) to trust as well, for wss."},
     OptionSpec{"timeout", kInteger, "SECONDS",

@@ -1,8 +1,6 @@
 #include "shell/connection.h"
 
 #include <QEventLoop>
-#include <QNetworkRequest>
-#include <QSslConfiguration>
 #include <QTimer>
 
 #include "shell/reply_text.h"
@@ -15,36 +13,20 @@ using std::chrono::milliseconds;
 
 constexpr quint64 kMaxAnswerBytes = quint64(1) << 30U; // what JsonReader takes
 
-// WebSocket close codes that say more than that the connection is gone (RFC 6455, section 7.4).
-constexpr int kCloseTooLarge = 1009;
-constexpr int kCloseUnauthorized = 4401;
-
-// QWebSocket tells the status of a refused upgrade in the text of its error only: 6.4 says the
-// number, 6.8 looks for a challenge first.
-bool saysUnauthorized(const QString& text)
-{
-    return text.contains(QStringLiteral("status code: 401")) ||
-           text.contains(QStringLiteral("WWW-Authenticate")) ||
-           text.contains(QStringLiteral("requires authentication"));
-}
-
 } // namespace
 
 Connection::Connection(Endpoint endpoint, milliseconds timeout, Interrupt* interrupt)
-    : m_endpoint(std::move(endpoint)), m_timeout(timeout), m_interrupt(interrupt)
+    : m_endpoint(std::move(endpoint)), m_timeout(timeout), m_interrupt(interrupt),
+      m_channel(makeChannel(m_endpoint))
 {
     limitAnswers(kMaxAnswerBytes);
-    connect(&m_socket, &QWebSocket::textMessageReceived, this,
-            [this](const QString& text) { take(text.toStdString()); });
-    connect(&m_socket, &QWebSocket::binaryMessageReceived, this,
-            [this](const QByteArray& bytes) { take(bytes.toStdString()); });
-    connect(&m_socket, &QWebSocket::pong, this, [this] {
+    connect(m_channel.get(), &Channel::received, this, &Connection::take);
+    connect(m_channel.get(), &Channel::heard, this, [this] {
         m_heardAt = std::chrono::steady_clock::now();
         Q_EMIT changed();
     });
-    connect(&m_socket, &QWebSocket::stateChanged, this, [this](QAbstractSocket::SocketState state) {
-        if (state == QAbstractSocket::UnconnectedState)
-            m_ready = false;
+    connect(m_channel.get(), &Channel::stateChanged, this, [this] {
+        m_ready &= m_channel->isUp();
         Q_EMIT changed();
     });
     if (m_interrupt)
@@ -53,20 +35,18 @@ Connection::Connection(Endpoint endpoint, milliseconds timeout, Interrupt* inter
 
 Connection::~Connection()
 {
-    m_socket.disconnect(this);
-    close();
+    m_channel->disconnect(this);
 }
 
 void Connection::limitAnswers(quint64 bytes)
 {
-    m_socket.setMaxAllowedIncomingMessageSize(bytes);
-    m_socket.setMaxAllowedIncomingFrameSize(bytes);
+    m_channel->limitMessages(bytes);
 }
 
-void Connection::take(std::string text)
+void Connection::take(const std::string& text)
 {
     m_heardAt = std::chrono::steady_clock::now();
-    m_inbox.push_back(std::move(text));
+    m_inbox.push_back(text);
     Q_EMIT changed();
 }
 
@@ -91,63 +71,41 @@ bool Connection::wait(milliseconds limit, const std::function<bool()>& done)
     return true;
 }
 
-bool Connection::isConnecting() const
+std::string Connection::next()
 {
-    return m_socket.state() != QAbstractSocket::UnconnectedState;
+    std::string text = std::move(m_inbox.front());
+    m_inbox.pop_front();
+    m_channel->taken(text.size());
+    return text;
 }
 
 Status Connection::open()
 {
     if (m_ready)
         return {};
-    m_socket.abort();
+    m_channel->abort();
     m_inbox.clear();
-    QNetworkRequest request(m_endpoint.url);
-    if (!m_endpoint.key.isEmpty())
-        request.setRawHeader("Authorization", "Bearer " + m_endpoint.key);
-    if (!m_endpoint.authorities.isEmpty()) {
-        QSslConfiguration tls = QSslConfiguration::defaultConfiguration();
-        tls.addCaCertificates(m_endpoint.authorities);
-        m_socket.setSslConfiguration(tls);
-    }
-    m_socket.open(request);
-    const bool inTime = wait(m_timeout, [this] { return !m_inbox.empty() || !isConnecting(); });
+    m_channel->open();
+    const bool inTime = wait(m_timeout, [this] { return !m_inbox.empty() || !m_channel->isUp(); });
     if (m_inbox.empty()) {
-        Error error = lostError();
+        Error error = m_channel->lostError();
         if (!inTime)
             error = {Code::Timeout, interrupted()
                                         ? "cancelled"
                                         : "no answer from " + m_endpoint.shown + " within " +
                                               std::to_string(m_timeout.count() / 1000) + " s"};
-        m_socket.abort();
+        m_channel->abort();
         return error;
     }
-    const std::string text = std::move(m_inbox.front());
-    m_inbox.pop_front();
+    const std::string text = next();
     const auto parsed = m_reader.parse(text);
     if (!parsed || memberText(parsed.value(), "type") != "ready") {
-        m_socket.abort();
+        m_channel->abort();
         return {Code::Io, m_endpoint.shown + " is not a Fluxion server"};
     }
     m_log = memberText(parsed.value(), "log");
-    m_ready = isConnecting();
-    return m_ready ? Status() : Status(lostError());
-}
-
-Error Connection::lostError() const
-{
-    const int code = m_socket.closeCode();
-    const std::string reason = m_socket.closeReason().toStdString();
-    const QString text = m_socket.errorString();
-    if (code == kCloseUnauthorized || saysUnauthorized(text))
-        return {Code::Unauthorized,
-                m_endpoint.shown + " does not accept the key" +
-                    (m_endpoint.key.isEmpty() ? ": none was given (FLUXION_KEY or --key)" : "")};
-    if (code == kCloseTooLarge)
-        return {Code::Io, "the connection was closed: a message was too large"};
-    if (!reason.empty())
-        return {Code::Io, m_endpoint.shown + " closed the connection: " + reason};
-    return {Code::Io, "no connection to " + m_endpoint.shown + ": " + text.toStdString()};
+    m_ready = m_channel->isUp();
+    return m_ready ? Status() : Status(m_channel->lostError());
 }
 
 Status Connection::send(std::string_view id, const Request& request)
@@ -157,8 +115,8 @@ Status Connection::send(std::string_view id, const Request& request)
     if (!m_reader.parse(text))
         return {Code::Usage, "an argument is not valid UTF-8"};
     if (!m_ready)
-        return lostError();
-    m_socket.sendBinaryMessage(QByteArray::fromStdString(text));
+        return m_channel->lostError();
+    m_channel->transmit(text);
     return {};
 }
 
@@ -167,11 +125,10 @@ Result<Message> Connection::receive(milliseconds limit)
     const bool inTime = wait(limit, [this] { return !m_inbox.empty() || !m_ready; });
     if (m_inbox.empty()) {
         if (inTime)
-            return lostError();
+            return m_channel->lostError();
         return {Code::Timeout, interrupted() ? "cancelled" : "no reply in time"};
     }
-    Message message{std::move(m_inbox.front()), {}};
-    m_inbox.pop_front();
+    Message message{next(), {}};
     const auto parsed = m_reader.parse(message.text);
     if (!parsed || !parsed.value().isObject())
         return {Code::Io, m_endpoint.shown + " sent what is not a message"};
@@ -201,14 +158,13 @@ Result<Message> Connection::call(const Request& request)
 
 void Connection::ping()
 {
-    m_socket.ping();
+    m_channel->ping();
 }
 
 void Connection::close()
 {
     m_ready = false;
-    if (m_socket.state() == QAbstractSocket::ConnectedState)
-        m_socket.close();
+    m_channel->close();
 }
 
 } // namespace fluxion::shell

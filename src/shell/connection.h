@@ -1,18 +1,19 @@
 #pragma once
 
-// One WebSocket to a server, asked in turn: each call runs an event loop until its answer is there.
+// One connection to a server, asked in turn: each call runs an event loop until its answer is
+// there.
 
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include <QObject>
-#include <QWebSocket>
 
 #include "base/json.h"
 #include "base/result.h"
-#include "shell/endpoint.h"
+#include "shell/channel.h"
 #include "shell/interrupt.h"
 #include "shell/request.h"
 
@@ -69,14 +70,13 @@ class Connection : public QObject {
     void changed();
 
   private:
-    void take(std::string text);
-    bool isConnecting() const;
-    Error lostError() const;
+    void take(const std::string& text);
+    std::string next();
 
     const Endpoint m_endpoint;
     const std::chrono::milliseconds m_timeout;
     Interrupt* const m_interrupt;
-    QWebSocket m_socket;
+    const std::unique_ptr<Channel> m_channel;
     JsonReader m_reader;
     std::deque<std::string> m_inbox;
     std::chrono::steady_clock::time_point m_heardAt;

@@ -13,6 +13,8 @@
 
 namespace fluxion::shell {
 
+class LocalServer;
+
 constexpr int kDefaultPort = 8080; // of an address without ws:// and port
 
 struct Endpoint {
@@ -20,6 +22,7 @@ struct Endpoint {
     QByteArray key;
     QList<QSslCertificate> authorities; // trusted beside those of the system
     std::string shown;                  // the address, without a key
+    LocalServer* local = nullptr;       // instead of all these: a folder opened in this process
 };
 
 // `url` is ws://..., wss://... or HOST[:PORT]; a `key` that is not empty wins over one in it;

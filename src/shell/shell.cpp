@@ -193,7 +193,8 @@ Outcome runShell(Connection& connection, Interrupt& interrupt, const Style& styl
     ShellSession session(connection, interrupt, style);
     if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0)
         return session.runInput() ? Outcome::Done : Outcome::Refused;
-    if (!print("Connected to " + connection.endpoint().shown + ". HELP lists the commands.\n"))
+    const std::string how = connection.endpoint().local ? "Opened " : "Connected to ";
+    if (!print(how + connection.endpoint().shown + ". HELP lists the commands.\n"))
         return outputFailed();
     session.runTerminal();
     return Outcome::Done;
