@@ -40,10 +40,12 @@ sockaddr_in loopback(uint16_t port)
 uint16_t freePort()
 {
     constexpr int kLowest = 10000;
-    int firstOfAny = 0;
-    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> firstOfAny;
+    int end = 0;
+    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> end;
+    if (end < kLowest + 1000)
+        end = 65536; // here there is no such port, and chance must do
     std::random_device random;
-    std::uniform_int_distribution<int> ports(kLowest, std::max(firstOfAny - 1, kLowest));
+    std::uniform_int_distribution<int> ports(kLowest, end - 1);
     for (int attempt = 0; attempt < 100; ++attempt) {
         const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         const sockaddr_in address = loopback(static_cast<uint16_t>(ports(random)));

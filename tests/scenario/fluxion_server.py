@@ -17,15 +17,17 @@ SECRET = "Top-secret-0123456789-key"
 START_SECONDS = 60  # a busy machine; a start takes some 50 ms
 STOP_SECONDS = 60  # the same; with clients that do not answer it takes the close-timeout, 5 s
 LISTENING = re.compile(r"listening on (wss?)://.*:(\d+)$")
-LOWEST_PORT = 10000  # below it are ports of well-known services
+LOWEST_PORT, LEAST_PORTS = 10000, 1000  # below it are ports of well-known services
 
 
 def lasting_port():
     """A free port that nobody else gets by asking for any: for a server that comes back to it."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-        first_of_any = int(file.read().split()[0])
+        end = int(file.read().split()[0])
+    if end < LOWEST_PORT + LEAST_PORTS:
+        end = 1 << 16  # here there is no such port, and chance must do
     for _ in range(100):
-        port = random.randrange(LOWEST_PORT, max(first_of_any, LOWEST_PORT + 1))
+        port = random.randrange(LOWEST_PORT, end)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
