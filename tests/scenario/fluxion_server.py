@@ -135,6 +135,20 @@ class FluxionServer:
         assert code == 0, f"exit code {code} after SIGTERM:\n{self.log_text()}"
         return took
 
+    def suspend(self):
+        """SIGSTOP, until every thread stands still: before that one of them may answer."""
+        self.process.send_signal(signal.SIGSTOP)
+        tasks = f"/proc/{self.process.pid}/task"
+        deadline = time.monotonic() + STOP_SECONDS
+        while not all(self._is_stopped(f"{tasks}/{task}/stat") for task in os.listdir(tasks)):
+            assert time.monotonic() < deadline, "it does not stand still"
+            time.sleep(0.001)
+
+    @staticmethod
+    def _is_stopped(path):
+        with open(path, encoding="ascii", errors="replace") as file:
+            return ") T " in file.read()
+
     def kill(self):
         """kill -9, as far as it still runs."""
         if self.process and self.process.poll() is None:

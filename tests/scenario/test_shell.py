@@ -201,7 +201,7 @@ def test_terminal(server):
             shell.wait_for("\x07")
             shell.does("", r"\(none\)")
     with suite.case("an answer for Tab that does not come is let go"), Session(server) as shell:
-        os.kill(server.process.pid, signal.SIGSTOP)
+        server.suspend()
         try:
             shell.send("GET up\t")
             shell.wait_for("\x07")

@@ -198,7 +198,7 @@ test("time limit and abort with a server that does not answer", async () => {
   const server = await startServer();
   const client = make({ url: server.url });
   await client.connect();
-  server.signal("SIGSTOP");
+  await server.suspend();
   await assert.rejects(client.fetchCollections(30), {
     code: "request_timeout",
     outcomeUnknown: true,

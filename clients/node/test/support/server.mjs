@@ -1,7 +1,7 @@
 // A server of the test's own, on a port of its own.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -95,6 +95,14 @@ export class Server {
 
   signal(name) {
     this.#process.kill(name);
+  }
+
+  /** SIGSTOP; resolves when every thread stands still: until then one of them may answer. */
+  async suspend() {
+    this.signal("SIGSTOP");
+    const tasks = `/proc/${this.#process.pid}/task`;
+    const runs = (task) => !/\) T /.test(readFileSync(`${tasks}/${task}/stat`, "utf8"));
+    while (readdirSync(tasks).some(runs)) await new Promise(setImmediate);
   }
 
   /** SIGKILL, unless told otherwise; resolves when the process is gone. */
