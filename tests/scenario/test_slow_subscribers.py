@@ -30,7 +30,7 @@ SLEEPER_WINDOW = 65536  # of its socket
 # is what it may cost; on a quiet machine p99 is 10-20 ms. What must not be is a stall, as when a
 # writer or a reader waits for a sleeper: that would last for ten minutes, its stall-timeout. The
 # floor is for a machine that does something else for some seconds.
-TIMES_SLOWER, FLOOR_SECONDS = 2, 10
+TIMES_SLOWER, FLOOR_SECONDS = 2, 3
 GIVE_UP_SECONDS = 4 * SECONDS
 SETTINGS = {"max-queue-events": 100, "max-event-memory": EVENT_MEMORY, "stall-timeout": "10min",
             "ping-interval": "10min"}
