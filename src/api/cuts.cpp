@@ -30,11 +30,10 @@ std::string cutReply(const Service& service, const std::optional<std::string>& i
 
 std::string openCut(const Service& service, const std::optional<std::string>& id, uint32_t tenant)
 {
-    std::optional<Cut> opened = service.live.source.cut();
-    if (!opened)
+    const SharedCut cut = service.live.cuts.open(service.live.source.appliedSeq());
+    if (!cut)
         return errorReply(id, {Code::Internal, "the server is stopping"});
-    const auto cut = std::make_shared<const Cut>(std::move(*opened));
-    const auto name = service.live.cuts.add(tenant, cut, service.clock.steadyUs());
+    const auto name = service.live.held.add(tenant, cut, service.clock.steadyUs());
     if (!name)
         return errorReply(id, name.error());
     return cutReply(service, id, name.value(), *cut, tenant);
@@ -55,8 +54,8 @@ void handleCut(const Call& call)
                                    end = request.value().end] {
         if (name.empty())
             return openCut(service, id, tenant);
-        const SharedCut cut = end ? service.live.cuts.remove(tenant, name)
-                                  : service.live.cuts.find(tenant, name, service.clock.steadyUs());
+        const SharedCut cut = end ? service.live.held.remove(tenant, name)
+                                  : service.live.held.find(tenant, name, service.clock.steadyUs());
         if (!cut)
             return errorReply(id, {Code::NotFound, "there is no such cut"});
         return cutReply(service, id, name, *cut, tenant);

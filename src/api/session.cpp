@@ -46,7 +46,7 @@ std::string writeReply(const std::optional<std::string>& id, const WriteReply& r
         writer.text("status", "ok");
     if (reply.kind == WriteReply::Kind::KeyAdded)
         writer.text("scope", token(reply.scope));
-    if (reply.kind == WriteReply::Kind::Version && outcome.version != 0)
+    if (reply.kind == WriteReply::Kind::Version)
         writer.unsignedInteger("ver", outcome.version);
     if (reply.kind == WriteReply::Kind::Versions)
         appendVersions(writer.raw("vers"), reply.keys, *outcome.versions);
@@ -197,7 +197,8 @@ Session::Answer Session::answerLater(const Call& call)
 
 void Session::replyLater(const Call& call, std::function<std::string()> make)
 {
-    m_service.live.reader.post(
+    m_service.live.reader.postFor(
+        m_connectionId,
         [answer = answerLater(call), alive = std::weak_ptr<int>(m_alive), make = std::move(make)] {
             if (!alive.expired()) // else nobody waits for it any more
                 answer(make());
@@ -207,7 +208,8 @@ void Session::replyLater(const Call& call, std::function<std::string()> make)
 Subscriptions& Session::subscriptions()
 {
     if (!m_subscriptions)
-        m_subscriptions = std::make_unique<Subscriptions>(m_service, m_thread.hub, m_link);
+        m_subscriptions =
+            std::make_unique<Subscriptions>(m_service, m_thread.hub, m_link, m_connectionId);
     return *m_subscriptions;
 }
 

@@ -14,6 +14,7 @@ std::string statReply(const Service& service, const std::optional<std::string>& 
     const StoreMemory memory = engine.store().memory();
     const CheckpointReport checkpoint = engine.lastCheckpoint();
     const LatencyMinute::Summary writes = service.writeTimes.summary(now);
+    const CutShare::Summary cuts = service.live.cuts.summary();
     std::string out;
     ReplyWriter writer(out, id);
     writer.text("version", service.version)
@@ -35,7 +36,10 @@ std::string statReply(const Service& service, const std::optional<std::string>& 
         .unsignedInteger("subscriptions", service.live.subscriptions)
         .unsignedInteger("queued_write_bytes", engine.queuedBytes())
         .unsignedInteger("queued_events", service.live.queuedEvents)
+        .unsignedInteger("fell_behind", service.live.fellBehind)
         .unsignedInteger("evictions", service.live.evictions)
+        .unsignedInteger("snapshots", cuts.count)
+        .integer("oldest_snapshot_ms", cuts.oldestUs / kUsPerMs)
         .unsignedInteger("writes_last_minute", writes.count)
         .integer("write_p50_us", writes.p50Us)
         .integer("write_p95_us", writes.p95Us)

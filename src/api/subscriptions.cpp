@@ -2,6 +2,7 @@
 
 #include "api/subscriptions.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -66,7 +67,7 @@ void Subscriptions::subscribe(const Call& call, const SubscribeRequest& request)
     if (request.from)
         from.seq = request.from->seq;
     if (!request.cut.empty()) {
-        from.wish.cut = m_service.live.cuts.find(call.principal.tenant, request.cut,
+        from.wish.cut = m_service.live.held.find(call.principal.tenant, request.cut,
                                                  m_service.clock.steadyUs());
         if (!from.wish.cut)
             return call.fail({Code::NotFound, "there is no such cut"});
@@ -105,19 +106,34 @@ bool Subscriptions::takesEvents()
 {
     const bool takes = m_link.pendingBytes() < kPendingBytes;
     m_stalled |= !takes;
+    if (takes)
+        m_movedUs = m_service.clock.steadyUs();
     return takes;
+}
+
+int64_t Subscriptions::stalledUs()
+{
+    return takesEvents() ? 0 : m_service.clock.steadyUs() - m_movedUs;
 }
 
 void Subscriptions::sent()
 {
+    m_movedUs = m_service.clock.steadyUs();
     if (!m_stalled || m_link.pendingBytes() > kPendingBytes / 2)
         return;
     m_stalled = false;
     std::vector<uint64_t> ids;
     for (const auto& [id, entry] : m_entries)
         ids.push_back(id);
-    for (const uint64_t id : ids)
+    // In turns: there may be room for few of them.
+    std::sort(ids.begin(), ids.end());
+    std::rotate(ids.begin(), std::upper_bound(ids.begin(), ids.end(), m_lastResumed), ids.end());
+    for (const uint64_t id : ids) {
         m_hub.resume(id);
+        m_lastResumed = id;
+        if (!takesEvents())
+            return;
+    }
 }
 
 void Subscriptions::send(uint64_t subscription, const EventFrame& frame)

@@ -19,8 +19,8 @@ struct Call;
 class Subscriptions : public EventSink {
   public:
     // All outlive it.
-    Subscriptions(const Service& service, Hub& hub, ClientLink& link)
-        : m_service(service), m_hub(hub), m_link(link)
+    Subscriptions(const Service& service, Hub& hub, ClientLink& link, uint64_t connectionId)
+        : m_service(service), m_hub(hub), m_link(link), m_connectionId(connectionId)
     {
     }
     ~Subscriptions() override;
@@ -34,6 +34,8 @@ class Subscriptions : public EventSink {
     void sent();
 
     bool takesEvents() override;
+    int64_t stalledUs() override;
+    uint64_t client() const override { return m_connectionId; }
     void send(uint64_t subscription, const EventFrame& frame) override;
     void end(uint64_t subscription, const EventEnd& end) override;
     void finish(uint64_t subscription) override;
@@ -48,9 +50,12 @@ class Subscriptions : public EventSink {
     const Service& m_service;
     Hub& m_hub;
     ClientLink& m_link;
+    const uint64_t m_connectionId;
     std::unordered_map<uint64_t, Entry> m_entries;
     std::map<std::string, uint64_t, std::less<>> m_ids; // by the client's name for it
     bool m_stalled = false; // the hub was told that nothing more is taken
+    uint64_t m_lastResumed = 0;
+    int64_t m_movedUs = 0; // steady: when some of it left, or more was taken
 };
 
 } // namespace fluxion

@@ -80,6 +80,11 @@ Result<Pattern> Pattern::parse(std::string_view text, const PatternLimits& limit
     return pattern;
 }
 
+std::string Pattern::text() const
+{
+    return m_regex ? "/" + m_regex->pattern() : "=" + m_literal;
+}
+
 size_t Pattern::steps() const
 {
     return m_regex ? static_cast<size_t>(m_regex->ProgramSize()) : 0;

@@ -18,6 +18,10 @@ namespace fluxion {
 
 struct PatternLimits {
     size_t maxBytes = 1000; // of a regular expression, as written
+    // Equal ones match the same: a literal as it is, behind a mark that tells it from an
+    // expression.
+    std::string text() const;
+
     // Instructions of the compiled program: the worst case looks at each of them for every byte of
     // the text, measured 10 ns each. `\pL` has 1200, `.{100}` 800, plain patterns some 20.
     size_t maxSteps = 500;
@@ -37,6 +41,10 @@ class Pattern {
     bool isRegex() const { return m_regex != nullptr; }
     // Only of a literal; lives as long as the pattern.
     const std::string& literal() const { return m_literal; }
+
+    // Equal ones match the same: a literal as it is, behind a mark that tells it from an
+    // expression.
+    std::string text() const;
 
     // Instructions of the compiled program, 0 of a literal: times the text's bytes, the worst case
     // of one match.

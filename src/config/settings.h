@@ -53,6 +53,9 @@ struct Settings {
     int64_t maxQueueEvents = 0;
     int64_t maxQueueEventBytes = 0;
     int64_t maxEventMemoryBytes = 0;
+    int64_t slowSubscriberTimeoutMs = 0;
+    int64_t maxCatchUps = 0;
+    int64_t catchUpStallTimeoutMs = 0;
     int64_t bookmarkIntervalMs = 0;
     int64_t maxKeys = 0;
 

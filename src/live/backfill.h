@@ -1,7 +1,8 @@
 #pragma once
 
-// What a subscription gets before it can follow the news: history from the log, or the state of a
-// cut. Made piece by piece on the thread that may read files.
+// What a subscription gets before it can follow the news, or when it has fallen behind them:
+// history from the log, or the state of a cut. Made piece by piece on the thread that may read
+// files.
 
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "live/cut_share.h"
 #include "live/event_queue.h"
 #include "live/filter.h"
 #include "live/held_cuts.h"
@@ -21,9 +23,11 @@ namespace fluxion {
 struct BackfillPiece {
     Status status; // not ok: there is no more; Code::Compacted: the log does not hold what is next
     std::vector<QueuedEvent> events;
-    uint64_t through = 0; // of a log: all up to here was looked at. Of a cut: its seq
-    bool later = false;   // nothing was read: too much waits already
-    bool atEnd = false;   // of a log: nothing came behind when it was read. Of a cut: it is all
+    // Of a log: all up to here was looked at; an event of the seq after it is one of several, and
+    // more of them follow. Of a cut: its seq.
+    uint64_t through = 0;
+    bool later = false; // nothing was read: too much waits already
+    bool atEnd = false; // of a log: nothing came behind when it was read. Of a cut: it is all
 };
 
 // One thread at a time.
@@ -31,13 +35,16 @@ class Backfill {
   public:
     virtual ~Backfill() = default;
     virtual BackfillPiece next() = 0;
+    // Gives back the memory of what can be read again.
+    virtual void rest() {}
 };
 
-// A piece ends behind the one (a batch of the log, a key or document of a cut) with which it
-// reaches some of these.
+// A piece ends behind the event, or the batch of the log, with which it reaches some of these.
 struct PieceLimits {
     size_t eventBytes = 512 * 1024;
     size_t scanBytes = 8 * 1024 * 1024; // read from the log, or of records
+    // Not of a piece: of keys' values that one backfill remembers from piece to piece.
+    size_t seenBytes = 4 * 1024 * 1024;
 };
 
 // What of a state is told, and from where on.
@@ -48,12 +55,22 @@ struct SnapshotWish {
     std::optional<int64_t> startTs; // the first record of that document
 };
 
-// The changes after a seq.
+// How far one has come: every change up to `seq`, and of the seq after it those before `index`.
+struct LogPlace {
+    uint64_t seq = 0;
+    uint32_t index = 0;
+
+    LogPlace(uint64_t seq_, uint32_t index_ = 0) : seq(seq_), index(index_) {}
+};
+
+// The changes after a place.
 class LogBackfill : public Backfill {
   public:
     LogBackfill(LiveSource& source, EventBytes& bytes, std::shared_ptr<const Filter> filter,
-                uint64_t after, PieceLimits limits = {});
+                LogPlace after, PieceLimits limits = {});
+    ~LogBackfill() override;
     BackfillPiece next() override;
+    void rest() override;
 
   private:
     struct Seen {
@@ -62,7 +79,11 @@ class LogBackfill : public Backfill {
         std::string value;
     };
 
-    Status takeBatch(const BatchView& batch, BackfillPiece& piece, size_t& eventBytes);
+    void readPiece(BackfillPiece& piece);
+    Status takeBatch(BackfillPiece& piece);
+    Status takeEntry(uint64_t seq, const Entry& entry, BackfillPiece& piece);
+    void count();
+    void forgetSeen();
     void lookBefore(Change& change);
     void keep(const Change& change);
 
@@ -71,18 +92,24 @@ class LogBackfill : public Backfill {
     const std::shared_ptr<const Filter> m_filter;
     std::unique_ptr<LogCursor> m_cursor;
     const PieceLimits m_limits;
-    uint64_t m_after;
+    LogPlace m_after;
+    std::optional<BatchView> m_batch; // the cursor's, of which a part is left
+    size_t m_countedBytes = 0;        // in m_bytes, of it and m_seen
+    size_t m_pieceBytes = 0;          // of events, of the piece at hand
+    std::vector<Change> m_changes;    // of the entry at hand
     // Keys as this scan has left them, so that most need no look back into the log.
     std::unordered_map<std::string, Seen> m_seen;
     size_t m_seenBytes = 0;
     std::string m_previous; // what the change at hand points into
 };
 
-// All that there is, at one seq.
+// All that there is, at one seq, `seq` or later.
 class SnapshotBackfill : public Backfill {
   public:
-    SnapshotBackfill(LiveSource& source, EventBytes& bytes, std::shared_ptr<const Filter> filter,
-                     PieceLimits limits = {}, SnapshotWish wish = {});
+    // Of the wish's cut, or of one of now: at `seq` or later.
+    SnapshotBackfill(LiveSource& source, CutShare& cuts, EventBytes& bytes,
+                     std::shared_ptr<const Filter> filter, uint64_t seq, PieceLimits limits = {},
+                     SnapshotWish wish = {});
     // Code::NotFound: there is no `start`.
     BackfillPiece next() override;
 
@@ -100,11 +127,13 @@ class SnapshotBackfill : public Backfill {
                    BackfillPiece& piece);
 
     LiveSource& m_source;
+    CutShare& m_cuts;
     EventBytes& m_bytes;
     const std::shared_ptr<const Filter> m_filter;
+    const uint64_t m_seq;
     const PieceLimits m_limits;
     SnapshotWish m_wish;
-    SharedCut m_cut;
+    SharedCut m_cut; // once it was opened, and until all was told
     bool m_opened = false;
     size_t m_part = 0;
     size_t m_page = 0;

@@ -23,6 +23,8 @@ class EventQueue {
     size_t size() const { return m_events.size() - m_head; }
     size_t bytes() const { return m_bytes; } // of the texts
     uint64_t nextSeq() const { return m_events[m_head].seq; }
+    uint64_t lastSeq() const { return m_events.back().seq; }
+    uint32_t nextIndex() const { return m_events[m_head].text->index(); }
     size_t room() const { return m_events.capacity(); } // in events, used or not
 
     void push(QueuedEvent event);

@@ -16,7 +16,8 @@ using EventBytes = std::atomic<uint64_t>;
 
 class EventText {
   public:
-    EventText(std::string text, EventBytes& bytes) : m_text(std::move(text)), m_bytes(bytes)
+    EventText(std::string text, EventBytes& bytes, uint32_t index = 0)
+        : m_text(std::move(text)), m_bytes(bytes), m_index(index)
     {
         m_bytes += m_text.size();
     }
@@ -25,10 +26,12 @@ class EventText {
     EventText& operator=(const EventText&) = delete;
 
     const std::string& text() const { return m_text; }
+    uint32_t index() const { return m_index; } // of the change within its seq
 
   private:
     const std::string m_text;
     EventBytes& m_bytes; // outlives every text
+    const uint32_t m_index;
 };
 
 using SharedEvent = std::shared_ptr<const EventText>;

@@ -7,6 +7,19 @@ bool Filter::valuePasses(std::string_view value) const
     return (!where || where->matchesWithin(value)) && !(without && without->matchesWithin(value));
 }
 
+std::string Filter::verdictKey() const
+{
+    std::string key(kind == WatchKind::Keys ? "k" : "d");
+    const auto add = [&key](bool there, const std::string& text) {
+        key += there ? std::to_string(text.size()) + ":" + text : "-";
+    };
+    add(true, std::to_string(tenant));
+    add(collection.has_value(), collection.value_or(""));
+    for (const std::optional<Pattern>* pattern : {&match, &where, &without})
+        add(pattern->has_value(), *pattern ? (*pattern)->text() : "");
+    return key;
+}
+
 bool Filter::concerns(const Change& change) const
 {
     if (change.tenant != tenant || (collection && *collection != change.collection))

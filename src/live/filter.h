@@ -31,6 +31,7 @@ struct EventFields {
 
 // Whether a change is told, and whether the key came in sight of the filter on values or left it.
 enum class Verdict : uint8_t { Hidden, Told, Entered, Left };
+constexpr size_t kVerdicts = 4;
 
 // Immutable once made; shared by threads.
 struct Filter {
@@ -51,6 +52,8 @@ struct Filter {
     bool concerns(const Change& change) const;
     // `change.before` must be known as far as it can be, if wantsBefore().
     Verdict verdict(const Change& change) const;
+    // Filters with equal ones say the same of every change, whatever their fields.
+    std::string verdictKey() const;
     bool namePasses(std::string_view name) const { return !match || match->matchesName(name); }
     bool valuePasses(std::string_view value) const;
 };

@@ -14,11 +14,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "store/cut.h"
+#include "live/cut_share.h"
 
 namespace fluxion {
-
-using SharedCut = std::shared_ptr<const Cut>;
 
 constexpr size_t kMaxHeldCuts = 8;                             // of all clients together
 constexpr int64_t kHeldCutIdleUs = 10 * 60 * int64_t{1000000}; // without a reader or a word

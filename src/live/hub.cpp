@@ -5,11 +5,8 @@
 
 namespace fluxion {
 
-namespace {
-
-// What a subscription is found by: see Hub::m_lists.
-std::string listName(WatchKind kind, const std::string_view* collection,
-                     const std::string_view* name)
+std::string Hub::listName(WatchKind kind, const std::string_view* collection,
+                          const std::string_view* name)
 {
     std::string key(1, kind == WatchKind::Keys ? 'k' : 'd');
     if (collection) {
@@ -23,7 +20,7 @@ std::string listName(WatchKind kind, const std::string_view* collection,
     return key;
 }
 
-std::string listName(const Filter& filter)
+std::string Hub::listName(const Filter& filter)
 {
     if (!filter.collection)
         return listName(filter.kind, nullptr, nullptr);
@@ -33,8 +30,6 @@ std::string listName(const Filter& filter)
     const std::string_view name = filter.match->literal();
     return listName(filter.kind, &collection, &name);
 }
-
-} // namespace
 
 Hub::~Hub()
 {
@@ -48,11 +43,11 @@ Hub::~Hub()
 Result<Hub::Subscribed> Hub::subscribe(Filter filter, SubscribeFrom from, EventSink& sink)
 {
     if (!m_attached) {
-        m_seenSeq = m_shared.source.broadcast().attach(*this);
+        m_seenSeq = m_tailSeq = m_shared.source.broadcast().attach(*this);
         m_attached = true;
     }
     // What this thread has yet to see may be applied already.
-    const uint64_t newest = std::max(m_seenSeq, m_shared.source.appliedSeq());
+    const uint64_t newest = std::max(m_tailSeq, m_shared.source.appliedSeq());
     if (from.seq && (*from.seq > newest || *from.seq + 1 < m_shared.source.oldestSeq())) {
         const bool beyond = *from.seq > newest;
         if (m_subscriptions.empty())
@@ -64,24 +59,23 @@ Result<Hub::Subscribed> Hub::subscribe(Filter filter, SubscribeFrom from, EventS
     auto sub = std::make_unique<Subscription>();
     sub->id = m_nextId++;
     sub->filter = std::make_shared<const Filter>(std::move(filter));
+    sub->judge = judgeOf(sub->filter);
     sub->sink = &sink;
     sub->sentUs = m_shared.clock.steadyUs();
-    sub->position = from.seq.value_or(m_seenSeq);
+    sub->position = from.seq.value_or(m_tailSeq);
     if (from.snapshot) {
         sub->state = State::Snapshot;
         sub->position = 0;
         sub->ofCut = from.wish.cut != nullptr;
-        sub->backfill =
-            std::make_shared<SnapshotBackfill>(m_shared.source, m_shared.backfillBytes, sub->filter,
-                                               m_shared.limits.piece, std::move(from.wish));
-    } else if (from.seq && *from.seq < m_seenSeq) {
-        sub->state = State::Log;
-        sub->backfill = std::make_shared<LogBackfill>(
-            m_shared.source, m_shared.backfillBytes, sub->filter, *from.seq, m_shared.limits.piece);
+        sub->backfill = std::make_shared<SnapshotBackfill>(
+            m_shared.source, m_shared.cuts, m_shared.backfillBytes, sub->filter,
+            m_shared.source.appliedSeq(), m_shared.limits.piece, std::move(from.wish));
+    } else if (from.seq && *from.seq < m_tailSeq) {
+        readLog(*sub, *from.seq);
     }
     const Subscribed subscribed{sub->id, sub->position};
     m_lists[listName(*sub->filter)].push_back(sub.get());
-    if (sub->backfill)
+    if (sub->backfill && takeTurn(*sub))
         readMore(*sub);
     m_subscriptions.emplace(subscribed.id, std::move(sub));
     ++m_shared.subscriptions;
@@ -106,7 +100,12 @@ void Hub::remove(uint64_t id)
     std::erase(list->second, &sub);
     if (list->second.empty())
         m_lists.erase(list);
+    if (--sub.judge->users == 0)
+        m_judges.erase(sub.filter->verdictKey());
     dropQueue(sub);
+    endTurn(sub);
+    if (sub.state == State::Snapshot) // to let go of a cut takes time
+        m_shared.reader.postFor(sub.sink->client(), [backfill = std::move(sub.backfill)] {});
     m_subscriptions.erase(at);
     --m_shared.subscriptions;
     if (m_subscriptions.empty())
@@ -118,6 +117,8 @@ void Hub::stopListening()
 {
     m_shared.source.broadcast().detach(*this);
     m_attached = false;
+    m_current = {};
+    m_pending.clear();
     m_recent.clear();
     m_recentBytes = 0;
     std::lock_guard lock(m_inboxMutex);
@@ -130,118 +131,6 @@ Hub::Subscription* Hub::find(uint64_t id)
 {
     const auto at = m_subscriptions.find(id);
     return at == m_subscriptions.end() ? nullptr : at->second.get();
-}
-
-// Commit thread.
-void Hub::publish(const SharedBatch& batch)
-{
-    bool wake = false;
-    {
-        std::lock_guard lock(m_inboxMutex);
-        wake = m_inbox.empty();
-        m_inboxBytes += batch->bytes;
-        // A thread that falls so far behind loses its place; only the last is kept, for its seq.
-        if (m_inboxBytes > m_shared.limits.maxTotalBytes) {
-            m_inbox.clear();
-            m_inboxBytes = batch->bytes;
-            m_inboxLost = true;
-        }
-        m_inbox.push_back(batch);
-    }
-    if (wake)
-        m_executor.post([this] { drain(); });
-}
-
-void Hub::drain()
-{
-    std::vector<SharedBatch> batches;
-    bool lost = false;
-    {
-        std::lock_guard lock(m_inboxMutex);
-        batches.swap(m_inbox);
-        m_inboxBytes = 0;
-        lost = std::exchange(m_inboxLost, false);
-    }
-    if (!m_attached)
-        return; // what is left of the time before
-    if (lost) {
-        m_recent.clear();
-        m_recentBytes = 0;
-        std::vector<uint64_t> behind;
-        for (const auto& [id, sub] : m_subscriptions) {
-            if (sub->state == State::Live)
-                behind.push_back(id);
-        }
-        for (const uint64_t id : behind)
-            evict(*m_subscriptions.at(id));
-        if (!m_attached)
-            return;
-        m_seenSeq = batches.back()->lastSeq;
-        return;
-    }
-    for (const SharedBatch& batch : batches)
-        dispatch(batch);
-    flushDirty();
-}
-
-void Hub::dispatch(const SharedBatch& batch)
-{
-    if (batch->lastSeq <= m_seenSeq)
-        return; // of a time before this thread listened anew
-    Texts texts;
-    uint64_t number = 0;
-    const auto offerTo = [&](const std::string& list, const Change& change) {
-        const auto at = m_lists.find(list);
-        if (at == m_lists.end())
-            return;
-        for (Subscription* sub : at->second)
-            offer(*sub, change, number, texts);
-    };
-    for (const Change& change : batch->changes) {
-        ++number;
-        if (change.op == ChangeOp::Dropped) {
-            for (auto& [id, sub] : m_subscriptions)
-                offer(*sub, change, number, texts);
-            continue;
-        }
-        const WatchKind kind = change.isOfKey() ? WatchKind::Keys : WatchKind::Documents;
-        offerTo(listName(kind, nullptr, nullptr), change);
-        offerTo(listName(kind, &change.collection, nullptr), change);
-        offerTo(listName(kind, &change.collection, &change.name), change);
-    }
-    m_seenSeq = batch->lastSeq;
-    remember(batch);
-}
-
-// Those who come from the log have read up to some seq near the end: what came since is here.
-void Hub::remember(const SharedBatch& batch)
-{
-    m_recent.push_back(batch);
-    m_recentBytes += batch->bytes;
-    const LiveLimits& limits = m_shared.limits;
-    while (m_recent.size() > limits.maxRecentBatches || m_recentBytes > limits.maxRecentBytes) {
-        m_recentBytes -= m_recent.front()->bytes;
-        m_recent.pop_front();
-    }
-}
-
-void Hub::offer(Subscription& sub, const Change& change, uint64_t number, Texts& texts)
-{
-    if (sub.state != State::Live || change.seq <= sub.position)
-        return;
-    const Verdict verdict = sub.filter->verdict(change);
-    if (verdict == Verdict::Hidden)
-        return;
-    constexpr uint64_t kVerdicts = 4;
-    const size_t fields = sub.filter->fields.index();
-    SharedEvent& text =
-        texts[(number * kVerdicts + static_cast<uint64_t>(verdict)) * EventFields::kChoices +
-              fields];
-    if (!text)
-        text = std::make_shared<EventText>(eventText(change, verdict, sub.filter->fields),
-                                           m_shared.eventBytes);
-    enqueue(sub, {change.seq, text});
-    markDirty(sub);
 }
 
 void Hub::markDirty(Subscription& sub)
@@ -267,18 +156,28 @@ void Hub::flushDirty()
     for (const uint64_t id : std::exchange(m_dirty, {})) {
         if (Subscription* const sub = find(id)) {
             sub->dirty = false;
+            if (isWithinSeq(*sub))
+                markDirty(*sub); // what is kept back
             flush(*sub);
         }
     }
 }
 
-bool Hub::isOverfull(const Subscription& sub) const
+// Its client has had time to take something, and has not.
+bool Hub::isSlow(const Subscription& sub) const
 {
-    const LiveLimits& limits = m_shared.limits;
-    return sub.queue.size() > limits.maxQueueEvents || sub.queue.bytes() > limits.maxQueueBytes;
+    return sub.sink->stalledUs() > m_shared.limits.slowUs;
 }
 
-// When all that waits is too much: lets go those who hold most of it, and not whoever comes by.
+// It keeps a cut, or a share of the memory, for a client that does not take what it asked for.
+bool Hub::isStuck(const Subscription& sub, int64_t nowUs) const
+{
+    return sub.hasTurn && nowUs - sub.sentUs > m_shared.limits.catchUpStallUs &&
+           !sub.sink->takesEvents();
+}
+
+// When all that waits is too much: those who hold most of it go on from the log, or are let go, and
+// not whoever comes by.
 void Hub::makeRoom()
 {
     while (m_shared.eventBytes > m_shared.limits.maxTotalBytes) {
@@ -290,23 +189,28 @@ void Hub::makeRoom()
         }
         if (!most)
             return; // other threads', or read from the log, where it waits for its client
-        evict(*most);
+        fallBehind(*most);
+        flush(*most);
     }
 }
 
 // May end subscriptions, also this one.
 void Hub::flush(Subscription& sub)
 {
-    while (!sub.queue.empty() && sub.sink->takesEvents())
+    if (sub.late && isSlow(sub))
+        return evict(sub);
+    while (sub.queue.size() > (isWithinSeq(sub) ? 1 : 0) && sub.sink->takesEvents())
         sendSome(sub);
-    if (sub.queue.empty()) {
-        if (sub.state != State::Live)
-            advance(sub);
-    } else if (sub.state == State::Live) {
-        if (isOverfull(sub))
-            evict(sub);
-        makeRoom();
-    }
+    if (sub.queue.empty() && sub.state != State::Live)
+        advance(sub);
+}
+
+// Of the seq that is being offered more may come: its last event is kept back, until it is known
+// whether another one follows.
+bool Hub::isWithinSeq(const Subscription& sub) const
+{
+    return sub.state == State::Live && !sub.queue.empty() &&
+           sub.queue.lastSeq() > std::max(sub.position, m_seenSeq);
 }
 
 // One frame of what waits.
@@ -316,7 +220,8 @@ void Hub::sendSome(Subscription& sub)
     frame.snapshot = sub.state == State::Snapshot;
     size_t bytes = 0;
     uint64_t last = 0;
-    while (!sub.queue.empty() && bytes < m_shared.limits.frameBytes) {
+    const size_t kept = isWithinSeq(sub) ? 1 : 0;
+    while (sub.queue.size() > kept && bytes < m_shared.limits.frameBytes) {
         QueuedEvent event = sub.queue.pop();
         bytes += event.text->text().size();
         last = event.seq;
@@ -325,11 +230,9 @@ void Hub::sendSome(Subscription& sub)
     m_shared.queuedEvents -= frame.events.size();
     if (frame.snapshot) {
         frame.more = true;
-    } else if (sub.queue.empty()) {
-        frame.seq = resumeSeq(sub);
     } else {
-        frame.more = sub.queue.nextSeq() == last;
-        frame.seq = sub.queue.nextSeq() - 1;
+        frame.seq = resumeSeq(sub);
+        frame.more = last > frame.seq;
     }
     sub.sentUs = m_shared.clock.steadyUs();
     sub.sink->send(sub.id, frame);
@@ -343,98 +246,6 @@ uint64_t Hub::resumeSeq(const Subscription& sub) const
     if (!sub.queue.empty())
         return sub.queue.nextSeq() - 1;
     return sub.state == State::Live ? std::max(sub.position, m_seenSeq) : sub.position;
-}
-
-// The queue is empty, and more is to come from the backfill, or from there no more.
-void Hub::advance(Subscription& sub)
-{
-    if (sub.reading || !sub.sink->takesEvents() ||
-        m_shared.backfillBytes > m_shared.limits.maxTotalBytes)
-        return; // tick() comes back to it
-    if (!sub.atEnd)
-        return readMore(sub);
-    if (sub.state == State::Snapshot)
-        return endSnapshot(sub);
-    if (!join(sub))
-        readMore(sub);
-}
-
-void Hub::endSnapshot(Subscription& sub)
-{
-    EventFrame mark;
-    mark.seq = sub.position;
-    mark.snapshot = true;
-    sub.sentUs = m_shared.clock.steadyUs();
-    sub.sink->send(sub.id, mark);
-    if (sub.ofCut) {
-        EventSink* const sink = sub.sink;
-        const uint64_t id = sub.id;
-        remove(id);
-        return sink->finish(id);
-    }
-    sub.state = State::Log;
-    sub.atEnd = true; // perhaps there is nothing to read
-    sub.backfill = std::make_shared<LogBackfill>(m_shared.source, m_shared.backfillBytes,
-                                                 sub.filter, sub.position, m_shared.limits.piece);
-    advance(sub);
-}
-
-// From here on the news, if none is missing in between, and not so many came that a slow client
-// would be let go for them: it goes on with the log, at its own pace.
-bool Hub::join(Subscription& sub)
-{
-    if (sub.position < m_seenSeq &&
-        (m_recent.empty() || m_recent.front()->firstSeq > sub.position + 1))
-        return false;
-    sub.state = State::Live;
-    for (const SharedBatch& batch : m_recent) {
-        if (batch->lastSeq <= sub.position)
-            continue;
-        Texts texts;
-        uint64_t number = 0;
-        for (const Change& change : batch->changes)
-            offer(sub, change, ++number, texts);
-        if (sub.queue.size() > m_shared.limits.maxQueueEvents / 2 ||
-            sub.queue.bytes() > m_shared.limits.maxQueueBytes / 2) {
-            dropQueue(sub);
-            sub.state = State::Log;
-            return false;
-        }
-    }
-    sub.backfill.reset();
-    sub.position = std::max(sub.position, m_seenSeq);
-    if (!sub.queue.empty())
-        flush(sub);
-    return true;
-}
-
-void Hub::readMore(Subscription& sub)
-{
-    sub.reading = true;
-    m_shared.reader.post([this, id = sub.id, backfill = sub.backfill] {
-        auto piece = std::make_shared<BackfillPiece>();
-        piece->later = m_shared.backfillBytes > m_shared.limits.maxTotalBytes;
-        if (!piece->later)
-            *piece = backfill->next();
-        m_executor.post([this, id, piece] { take(id, std::move(*piece)); });
-    });
-}
-
-void Hub::take(uint64_t id, BackfillPiece piece)
-{
-    Subscription* const sub = find(id);
-    if (!sub)
-        return;
-    sub->reading = false;
-    if (piece.later)
-        return;
-    for (QueuedEvent& event : piece.events)
-        enqueue(*sub, std::move(event));
-    if (!piece.status)
-        return end(*sub, piece.status.error());
-    sub->position = piece.through;
-    sub->atEnd = piece.atEnd;
-    flush(*sub);
 }
 
 void Hub::resume(uint64_t id)
@@ -465,8 +276,13 @@ void Hub::tick()
 {
     const int64_t now = m_shared.clock.steadyUs();
     std::vector<uint64_t> waiting;
+    std::vector<uint64_t> stuck;
     for (auto& [id, sub] : m_subscriptions) {
-        if (sub->state != State::Live && !sub->reading)
+        if (isStuck(*sub, now))
+            stuck.push_back(id);
+        else if (sub->backfill && !sub->reading)
+            hasMemory(*sub->backfill);
+        if (sub->late || (sub->state != State::Live && !sub->reading))
             waiting.push_back(id);
         if (sub->state != State::Live || !sub->queue.empty() ||
             now - sub->sentUs < m_shared.limits.bookmarkIntervalUs || !sub->sink->takesEvents())
@@ -477,6 +293,10 @@ void Hub::tick()
         sub->sink->send(id, bookmark);
     }
     makeRoom();
+    for (const uint64_t id : stuck) {
+        if (Subscription* const sub = find(id))
+            evict(*sub);
+    }
     for (const uint64_t id : waiting)
         resume(id);
     dropExpiredCuts(now);
@@ -485,7 +305,7 @@ void Hub::tick()
 // What a cut alone still holds may be much to free.
 void Hub::dropExpiredCuts(int64_t nowUs)
 {
-    auto expired = m_shared.cuts.takeExpired(nowUs);
+    auto expired = m_shared.held.takeExpired(nowUs);
     if (!expired.empty())
         m_shared.reader.post([cuts = std::move(expired)] {});
 }

@@ -4,8 +4,10 @@
 // cannot take yet, brings those that come late up to the news. Knows no socket and no frame format.
 //
 // A subscription is fed by its backfill (a snapshot, then the log) until nothing is left between
-// that and the batches that this thread has seen; from then on by those.
+// that and the batches that this thread has seen; from then on by those. When more of them come
+// than its queue holds, it goes back to the log, and joins them anew.
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -28,10 +30,16 @@ struct LiveLimits {
     uint64_t maxTotalBytes =
         256 * uint64_t{1024 * 1024}; // of all news waiting; as much of backfills
     int64_t bookmarkIntervalUs = 10 * int64_t{1000000};
+    // Whose queue was full, and who takes nothing for longer, is let go.
+    int64_t slowUs = int64_t{1000000};
+    size_t maxCatchUps = 4; // of one client, at a time: snapshots, and reading the log
+    // Who takes nothing of these for longer is let go.
+    int64_t catchUpStallUs = 30 * int64_t{1000000};
 
     // Not for operators: what makes good frames and pieces.
     size_t frameBytes = 256 * 1024; // of events in one frame, about
     PieceLimits piece;
+    int64_t sliceUs = 2000; // of offering events, before sockets have their turn; 0: one filter
     // Batches that a hub keeps for those who come from the log.
     size_t maxRecentBatches = 1024;
     size_t maxRecentBytes = 8 * 1024 * 1024;
@@ -39,21 +47,24 @@ struct LiveLimits {
 
 // What all hubs share. Outlives them.
 struct LiveShared {
-    LiveShared(LiveSource& source_, Clock& clock_, LiveLimits limits_, Executor& reader_)
-        : source(source_), clock(clock_), limits(limits_), reader(reader_)
+    LiveShared(LiveSource& source_, Clock& clock_, LiveLimits limits_, FairExecutor& reader_)
+        : source(source_), clock(clock_), limits(limits_), cuts(source_, clock_), reader(reader_)
     {
     }
 
     LiveSource& source;
     Clock& clock;
     const LiveLimits limits;
-    EventBytes eventBytes{0};    // of the news
-    EventBytes backfillBytes{0}; // of what is read for those who come late
-    HeldCuts cuts;
+    CutShare cuts;
+    HeldCuts held;
+    EventBytes eventBytes{0};               // of the news
+    EventBytes backfillBytes{0};            // of what is read for those who come late
     std::atomic<uint64_t> subscriptions{0}; // now
     std::atomic<uint64_t> queuedEvents{0};  // now
+    std::atomic<uint64_t> fellBehind{0};    // since the start: queues that were full
+    std::atomic<uint64_t> verdicts{0};      // since the start: filters applied to changes
     std::atomic<uint64_t> evictions{0};     // since the start
-    Executor& reader;                       // may read files: a ReadThread
+    FairExecutor& reader;                   // may read files: a ReadThread
 };
 
 struct EventFrame {
@@ -76,6 +87,10 @@ class EventSink {
     virtual ~EventSink() = default;
     // False: what it was given has not left yet. Hub::resume() when it takes more.
     virtual bool takesEvents() = 0;
+    // For how long the client has taken nothing of what waits for it; 0: nothing does.
+    virtual int64_t stalledUs() = 0;
+    // The same for all of one connection's subscriptions, and only for those.
+    virtual uint64_t client() const = 0;
     virtual void send(uint64_t subscription, const EventFrame& frame) = 0;
     virtual void end(uint64_t subscription, const EventEnd& end) = 0; // no more of it follows
     // The same of the snapshot of a held cut, after its end mark.
@@ -114,9 +129,17 @@ class Hub : private Feed {
 
   private:
     enum class State : uint8_t { Snapshot, Log, Live };
+    // All whose filters say the same share what one of these says of a change.
+    struct Judge {
+        std::shared_ptr<const Filter> filter;
+        size_t users = 0;
+        uint64_t changeNumber = 0; // that it has looked at last
+        Verdict verdict{};
+    };
     struct Subscription {
         uint64_t id = 0;
         std::shared_ptr<const Filter> filter;
+        Judge* judge = nullptr;
         EventSink* sink = nullptr;
         State state = State::Live;
         uint64_t position = 0; // all up to here is in the queue or was sent
@@ -124,23 +147,55 @@ class Hub : private Feed {
         std::shared_ptr<Backfill> backfill;
         bool reading = false; // a piece of it is being made
         bool atEnd = false;   // the last piece said so
+        bool hasTurn = false; // to catch up; else, perhaps, in the client's queue for one
         bool dirty = false;   // in m_dirty
         bool ofCut = false;   // it ends with its snapshot
-        int64_t sentUs = 0;
+        bool late = false;    // it was live, and fell behind
+        int64_t sentUs = 0;   // when the sink last took a frame, or was first asked to
     };
-    using Texts = std::unordered_map<uint64_t, SharedEvent>;
+    // Of one client: those that catch up, and those that wait for it, in order.
+    struct Turns {
+        size_t taken = 0;
+        std::deque<uint64_t> waiting;
+    };
+    // The batch that is being offered. Between two slices, how far that has come.
+    struct Current {
+        SharedBatch batch; // null: there is none
+        size_t change = 0; // the one at hand
+        bool begun = false;
+        std::vector<uint64_t> targets; // to which it is yet to be offered, once it was begun
+    };
 
+    static std::string listName(WatchKind kind, const std::string_view* collection,
+                                const std::string_view* name);
+    static std::string listName(const Filter& filter);
     void publish(const SharedBatch& batch) override;
     void drain();
-    void dispatch(const SharedBatch& batch);
-    void offer(Subscription& sub, const Change& change, uint64_t number, Texts& texts);
+    void goOnFromLog(uint64_t seq);
+    bool takeNext();
+    bool dispatchSome();
+    void findTargets(const Change& change, std::vector<Subscription*>& targets);
+    bool isOutOfTime();
+    Judge* judgeOf(const std::shared_ptr<const Filter>& filter);
+    Verdict judge(const Filter& filter, const Change& change);
+    void offer(Subscription& sub, const Change& change);
+    SharedEvent makeText(const Subscription& sub, const Change& change, Verdict verdict);
+    bool hasRoom(const Subscription& sub, const EventText& text, size_t parts) const;
     void enqueue(Subscription& sub, QueuedEvent event);
     void flush(Subscription& sub);
     void flushDirty();
     void sendSome(Subscription& sub);
+    void readLog(Subscription& sub, LogPlace after);
+    void fallBehind(Subscription& sub);
     void advance(Subscription& sub);
     void endSnapshot(Subscription& sub);
     bool join(Subscription& sub);
+    bool takeBatch(Subscription& sub, const EventBatch& batch);
+    bool takeTurn(Subscription& sub);
+    void endTurn(Subscription& sub);
+    void callNext(const Turns& turns);
+    void giveWay(Subscription& sub);
+    bool hasMemory(Backfill& backfill);
     void readMore(Subscription& sub);
     void take(uint64_t id, BackfillPiece piece);
     void evict(Subscription& sub);
@@ -152,7 +207,9 @@ class Hub : private Feed {
     void dropQueue(Subscription& sub);
     void dropExpiredCuts(int64_t nowUs);
     void makeRoom();
-    bool isOverfull(const Subscription& sub) const;
+    bool isWithinSeq(const Subscription& sub) const;
+    bool isSlow(const Subscription& sub) const;
+    bool isStuck(const Subscription& sub, int64_t nowUs) const;
     Subscription* find(uint64_t id);
     std::vector<Subscription*>& listOf(const Filter& filter);
     void remember(const SharedBatch& batch);
@@ -163,10 +220,20 @@ class Hub : private Feed {
     // By what they are about, so that a change meets few of them: kind, collection and name, or
     // only the first of these.
     std::unordered_map<std::string, std::vector<Subscription*>> m_lists;
-    std::vector<uint64_t> m_dirty;    // to be flushed
+    std::unordered_map<uint64_t, Turns> m_turns; // by client; none without either
+    std::vector<uint64_t> m_dirty;               // to be flushed
     std::deque<SharedBatch> m_recent; // the last ones seen, for those who come from the log
     size_t m_recentBytes = 0;
-    uint64_t m_seenSeq = 0; // of what was published, all up to here was dispatched
+    uint64_t m_seenSeq = 0; // of what was published, all up to here was offered
+    uint64_t m_tailSeq = 0; // and some of what comes before this; who is new begins here
+    std::unordered_map<std::string, Judge> m_judges; // by what they ask for
+    Current m_current;
+    std::deque<SharedBatch> m_pending;                                  // taken of the inbox
+    uint64_t m_changeNumber = 0;                                        // of those offered
+    std::array<SharedEvent, kVerdicts * EventFields::kChoices> m_texts; // of the change at hand
+    std::vector<size_t> m_textsMade;
+    size_t m_offered = 0; // since the clock was looked at
+    int64_t m_sliceEndUs = 0;
     bool m_attached = false;
     uint64_t m_nextId = 1;
 

@@ -11,11 +11,16 @@ ReadThread::~ReadThread()
     stop();
 }
 
-void ReadThread::post(std::function<void()> job)
+void ReadThread::postFor(uint64_t owner, std::function<void()> job)
 {
     {
         std::lock_guard lock(m_mutex);
-        m_jobs.push_back(std::move(job));
+        if (m_stop)
+            return;
+        std::deque<std::function<void()>>& jobs = m_jobs[owner];
+        if (jobs.empty())
+            m_owners.push_back(owner);
+        jobs.push_back(std::move(job));
     }
     m_filled.notify_one();
 }
@@ -29,6 +34,7 @@ void ReadThread::stop()
     m_filled.notify_one();
     if (m_thread.joinable())
         m_thread.join();
+    m_jobs.clear(); // what they hold may not outlive those who posted them
 }
 
 void ReadThread::run()
@@ -36,11 +42,18 @@ void ReadThread::run()
     nameThread("reader");
     std::unique_lock lock(m_mutex);
     while (true) {
-        m_filled.wait(lock, [this] { return m_stop || !m_jobs.empty(); });
+        m_filled.wait(lock, [this] { return m_stop || !m_owners.empty(); });
         if (m_stop)
             return;
-        const std::function<void()> job = std::move(m_jobs.front());
-        m_jobs.pop_front();
+        const uint64_t owner = m_owners.front();
+        m_owners.pop_front();
+        const auto jobs = m_jobs.find(owner);
+        const std::function<void()> job = std::move(jobs->second.front());
+        jobs->second.pop_front();
+        if (jobs->second.empty())
+            m_jobs.erase(jobs);
+        else
+            m_owners.push_back(owner);
         lock.unlock();
         job();
         lock.lock();

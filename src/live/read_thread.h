@@ -7,19 +7,21 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 
 #include "base/executor.h"
 
 namespace fluxion {
 
-class ReadThread : public Executor {
+class ReadThread : public FairExecutor {
   public:
     ReadThread();
     ~ReadThread() override; // what was not begun is not done
 
-    // Any thread. In order; a job is one piece of work, some milliseconds.
-    void post(std::function<void()> job) override;
-    // Ends it, after the job at hand. Once, or left to the destructor.
+    // Any thread. A job is one piece of work, some milliseconds.
+    void postFor(uint64_t owner, std::function<void()> job) override;
+    // Ends it, after the job at hand; what waits, and what comes later, is let go undone. Once, or
+    // left to the destructor.
     void stop();
 
   private:
@@ -27,7 +29,8 @@ class ReadThread : public Executor {
 
     std::mutex m_mutex;
     std::condition_variable m_filled;
-    std::deque<std::function<void()>> m_jobs;
+    std::unordered_map<uint64_t, std::deque<std::function<void()>>> m_jobs; // none is empty
+    std::deque<uint64_t> m_owners; // of jobs, in the order of their turns
     bool m_stop = false;
     std::thread m_thread;
 };

@@ -5,11 +5,11 @@ namespace fluxion {
 // Of a key or record, besides its data: what it is to look at it.
 static constexpr size_t kItemBytes = 16;
 
-SnapshotBackfill::SnapshotBackfill(LiveSource& source, EventBytes& bytes,
-                                   std::shared_ptr<const Filter> filter, PieceLimits limits,
-                                   SnapshotWish wish)
-    : m_source(source), m_bytes(bytes), m_filter(std::move(filter)), m_limits(limits),
-      m_wish(std::move(wish))
+SnapshotBackfill::SnapshotBackfill(LiveSource& source, CutShare& cuts, EventBytes& bytes,
+                                   std::shared_ptr<const Filter> filter, uint64_t seq,
+                                   PieceLimits limits, SnapshotWish wish)
+    : m_source(source), m_cuts(cuts), m_bytes(bytes), m_filter(std::move(filter)), m_seq(seq),
+      m_limits(limits), m_wish(std::move(wish))
 {
 }
 
@@ -47,11 +47,7 @@ Status SnapshotBackfill::open()
 {
     if (std::exchange(m_opened, true))
         return {};
-    m_cut = m_wish.cut;
-    if (!m_cut) {
-        if (std::optional<Cut> cut = m_source.cut())
-            m_cut = std::make_shared<const Cut>(std::move(*cut));
-    }
+    m_cut = m_wish.cut ? m_wish.cut : m_cuts.open(m_seq);
     if (!m_cut)
         return {Code::Internal, "the server is stopping"};
     return m_wish.start.empty() ? Status() : goToStart();

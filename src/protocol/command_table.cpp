@@ -144,7 +144,9 @@ constexpr Fields kGvaluesReply = kValueMap;
 
 constexpr FieldSpec kRvalPayload[] = {kCol, kKey, kIfVer};
 constexpr FieldSpec kRvalReply[] = {
-    kSeq, {"ver", "integer", kOptional, kLiteral, "The version of the removal, if there was one."}};
+    kSeq,
+    {"ver", "integer", kRequired, kLiteral,
+     "The version of the removal; where there was no such key, the one that `gval` shows."}};
 
 constexpr Fields kGvalsPayload = kCollectionRead;
 constexpr Fields kGvalsReply = kValueMap;
@@ -254,7 +256,13 @@ constexpr FieldSpec kStatReply[] = {
     {"subscriptions", "integer", kRequired, kLiteral, "Of all connections."},
     {"queued_write_bytes", "integer", kRequired, kLiteral, "Writes not yet taken up."},
     {"queued_events", "integer", kRequired, kLiteral, "Events that clients have not yet taken."},
+    {"fell_behind", "integer", kRequired, kLiteral,
+     "Times since the start that a subscriber's queue was full, and it went on from the log."},
     {"evictions", "integer", kRequired, kLiteral, "Subscribers evicted since the start."},
+    {"snapshots", "integer", kRequired, kLiteral,
+     "States of the data kept in memory for snapshots under way, as they were at one seq each."},
+    {"oldest_snapshot_ms", "integer", kRequired, kLiteral,
+     "For how long the oldest of them; 0: none."},
     {"writes_last_minute", "integer", kRequired, kLiteral, "Writes answered."},
     {"write_p50_us", "integer", kRequired, kLiteral,
      "From reading a write to its reply, in the last minute; a bucket's upper end."},

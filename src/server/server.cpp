@@ -49,6 +49,9 @@ LiveLimits liveLimits(const Settings& s)
     l.maxQueueEvents = static_cast<size_t>(s.maxQueueEvents);
     l.maxQueueBytes = static_cast<size_t>(s.maxQueueEventBytes);
     l.maxTotalBytes = static_cast<uint64_t>(s.maxEventMemoryBytes) / 2; // twice: see there
+    l.slowUs = s.slowSubscriberTimeoutMs * kUsPerMs;
+    l.maxCatchUps = static_cast<size_t>(s.maxCatchUps);
+    l.catchUpStallUs = s.catchUpStallTimeoutMs * kUsPerMs;
     l.bookmarkIntervalUs = s.bookmarkIntervalMs * kUsPerMs;
     return l;
 }

@@ -201,6 +201,13 @@ class Sleeper(Subscriber):
         self.ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
 
 
+def wait_for(condition, what):
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come"
+        time.sleep(0.02)
+
+
 def test_eviction():
     with FluxionServer(settings={"max-queue-events": 200}) as server, \
             Sleeper(server) as slow, Subscriber(server) as quick, Client(server) as writer:
@@ -216,6 +223,7 @@ def test_eviction():
                 wanted += [r["seq"] for r in replies]
                 quick.reach(awake, wanted[-1])
             equal([e["seq"] for e in awake.events], wanted, "what the other saw")
+            wait_for(lambda: writer.ok("stat")["evictions"] == 1, "the eviction")
             end = slow.ended(sleepy)
             equal(end["code"], "evicted", "code")
             assert 0 < len(sleepy.events) < len(wanted), f"{len(sleepy.events)} events"
@@ -226,6 +234,34 @@ def test_eviction():
             equal(sleepy.events + again.events, awake.events, "before and after together")
             seq = writer.ok("sval", {"col": "evict", "key": "quiet", "value": "v"})["seq"]
             equal([e["seq"] for e in slow.reach(filtered, seq)], [seq], "the filtered one")
+
+
+def test_more_than_a_queue():
+    with FluxionServer(settings={"max-queue-events": 200, "slow-subscriber-timeout": "60s"}) \
+            as server, Subscriber(server) as c, Client(server) as writer:
+        with suite.case("more at once than a queue holds: who reads gets all, then the news"):
+            records = c.sub({"kind": "docs", "col": "much"})
+            keys = c.sub({"kind": "keys", "col": "much", "fields": ["value", "previous"]})
+            rows = [{"col": "much", "doc": f"d{n % 7}", "ts": n, "data": f"v{n}"}
+                    for n in range(20000)]
+            wanted = []
+            for _ in range(3):
+                seq = writer.ok("ins", rows)["seq"]
+                wanted += [(seq, i) for i in range(len(rows))]
+                replies = writer.pipeline([("sval", {"col": "much", "key": f"k{n % 100}",
+                                                     "value": str(n)}) for n in range(1000)])
+            c.reach(records, wanted[-1][0])
+            equal([place(e) for e in records.events], wanted, "records")
+            c.count(keys, 3000)
+            equal([e["value"] for e in keys.events], [str(n) for n in range(1000)] * 3, "values")
+            equal([e.get("previous") for e in keys.events],
+                  [None] * 100 + ([str(n) for n in range(1000)] * 3)[:-100], "values before")
+            stat = writer.ok("stat")
+            equal(stat["evictions"], 0, "evictions")
+            assert stat["fell_behind"] > 0, stat
+            seq = writer.ok("sval", {"col": "much", "key": "k", "value": "v"})["seq"]
+            c.reach(keys, seq)
+            equal((records.end, keys.end), (None, None), "ends")
 
 
 # Restarts and a log that does not hold everything.
@@ -392,7 +428,7 @@ with FluxionServer(settings={"bookmark-interval": f"{BOOKMARK_MS}ms"}) as fluxio
                  test_large_inserts):
         with suite.case(test.__name__):
             test(fluxion)
-for test in (test_eviction, test_restart, test_short_log, test_overtaken):
+for test in (test_eviction, test_more_than_a_queue, test_restart, test_short_log, test_overtaken):
     with suite.case(test.__name__):
         test()
 suite.end()

@@ -53,12 +53,16 @@ SCRIPTS = (
     ("a version across a removal", [
         sval({"ver": 1}), rval({"ver": 2}), absent(2), sval("conflict", ver=1),
         sval({"ver": 3}, ver=2), rval({"ver": 4}, ver=3), sval({"ver": 5}, ver=0)]),
+    ("a removal of what is not there: the version that gval shows", [
+        rval({"ver": 0}), absent(0), sval({"ver": 1}), rval({"ver": 2}), rval({"ver": 2}),
+        absent(2), rval({"ver": 0}, key="other"), sval({"ver": 1}, key="other")]),
     ("a version across dcol", [
         sval({"ver": 1}), ("dcol", {}, OK), absent(2), sval("conflict", ver=1),
         sval({"ver": 3}, ver=2)]),
     ("remove on condition", [
         sval({"ver": 1}), rval("conflict", ver=2), rval("conflict", ver=0), gval("v", 1),
-        rval({"ver": 2}, ver=1), rval("conflict", ver=1), rval(OK, ver=2), rval(OK, ver=0)]),
+        rval({"ver": 2}, ver=1), rval("conflict", ver=1), rval({"ver": 2}, ver=2),
+        rval({"ver": 2}, ver=0), absent(2)]),
     ("merge", [
         pval({"ver": 1}, {"a": {"b": 1}}),
         pval({"ver": 2}, '{"a":{"c":12345678901234567890123},"d":1.50}'),

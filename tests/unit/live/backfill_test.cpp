@@ -16,7 +16,12 @@ size_t readAll(Backfill& backfill, std::vector<QueuedEvent>& events, uint64_t& t
     for (size_t pieces = 1; pieces < 100'000; ++pieces) {
         BackfillPiece piece = backfill.next();
         REQUIRE(piece.status.ok());
-        CHECK((piece.events.empty() || piece.events.back().seq <= piece.through));
+        if (!events.empty() && events.back().seq > through) // more of its seq was promised
+            CHECK((!piece.events.empty() && piece.events[0].seq == events.back().seq));
+        if (!piece.events.empty() && !piece.atEnd)
+            CHECK(piece.events.back().seq <= piece.through + 1);
+        else
+            CHECK((piece.events.empty() || piece.events.back().seq <= piece.through));
         for (QueuedEvent& event : piece.events)
             events.push_back(std::move(event));
         through = piece.through;
@@ -88,7 +93,7 @@ TEST_CASE("a piece ends where it is enough, and says how far it looked")
     LogBackfill byEvents(f.engine(), f.shared->eventBytes, share(wanted), 3, {1500, SIZE_MAX});
     BackfillPiece piece = byEvents.next();
     CHECK(piece.events.size() == 2); // of seqs 5 and 7
-    CHECK(piece.through == 8);       // whole batches
+    CHECK(piece.through == 7);
     CHECK_FALSE(piece.atEnd);
     CHECK(piece.events[0].seq == 5);
     std::vector<QueuedEvent> events;
@@ -115,6 +120,37 @@ TEST_CASE("a piece ends where it is enough, and says how far it looked")
     LogBackfill whole(f.engine(), f.shared->eventBytes, share({}), 0);
     CHECK(readAll(whole, events, through) == 1);
     CHECK(events.size() == 22);
+}
+
+TEST_CASE("a piece ends within an entry only where more of it is to be told")
+{
+    LiveFixture f;
+    std::vector<TestRecord> list;
+    for (int64_t ts = 0; ts < 30; ++ts)
+        list.push_back({"c", "d", ts, ts < 20 ? "red" : "blue"});
+    f.write({set("c", "k"), insert(list), insert({{"c", "d", 50, "red"}})});
+    Wanted wanted;
+    wanted.documents = true;
+    wanted.has = "red";
+    LogBackfill one(f.engine(), f.shared->eventBytes, share(wanted), 0, {1, SIZE_MAX});
+    for (size_t i = 0; i < 21; ++i) {
+        const BackfillPiece piece = one.next();
+        REQUIRE(piece.events.size() == 1);
+        // Behind the last red one of the entry it is known to be the last.
+        CHECK(piece.through == (i < 19 ? 1 : i == 19 ? 2 : 3));
+        CHECK(piece.events[0].seq == (i < 20 ? 2 : 3));
+        CHECK(piece.events[0].text->index() == (i < 20 ? i : 0));
+        CHECK_FALSE(piece.atEnd);
+    }
+    const BackfillPiece last = one.next();
+    CHECK((last.events.empty() && last.atEnd && last.through == 3));
+    CHECK(f.shared->eventBytes == 0); // also the batch is let go
+
+    LogBackfill within(f.engine(), f.shared->eventBytes, share(wanted), {1, 7});
+    const BackfillPiece rest = within.next();
+    CHECK(rest.events.size() == 14);
+    CHECK(rest.events[0].text->index() == 7);
+    CHECK(rest.through == 3);
 }
 
 TEST_CASE("what the log has dropped: an end, or a past that is not known")
@@ -193,7 +229,8 @@ TEST_CASE("a snapshot of many pages: split, whole, and none of what is over")
     f.write({insert({{"c", "d", 1, "old"}, {"c", "d", 3, "new"}, {"c", "d", 2, "mid"}}),
              removeKey("c", "k1")});
     f.clock().advanceUs(1000); // over, but no entry says so yet
-    SnapshotBackfill keys(f.engine(), f.shared->eventBytes, share({}), {5000, 1 << 20});
+    SnapshotBackfill keys(f.engine(), f.shared->cuts, f.shared->eventBytes, share({}),
+                          f.engine().appliedSeq(), {5000, 1 << 20});
     const BackfillPiece first = keys.next();
     CHECK(first.events.size() > 20);
     CHECK(first.events.size() < 50); // a part of a page
@@ -208,19 +245,124 @@ TEST_CASE("a snapshot of many pages: split, whole, and none of what is over")
 
     Wanted wanted;
     wanted.documents = true;
-    SnapshotBackfill after(f.engine(), f.shared->eventBytes, share(wanted));
+    SnapshotBackfill after(f.engine(), f.shared->cuts, f.shared->eventBytes, share(wanted),
+                           f.engine().appliedSeq());
     events.clear();
     CHECK(readAll(after, events, through) == 1);
     CHECK(events.empty());
     f.write(insert({{"c", "d", 1, "old"}, {"c", "d", 3, "new"}, {"e", "d", 2, "mid"}}));
     wanted.has = "o"; // of the latest record, not of any
-    SnapshotBackfill none(f.engine(), f.shared->eventBytes, share(wanted));
+    SnapshotBackfill none(f.engine(), f.shared->cuts, f.shared->eventBytes, share(wanted),
+                          f.engine().appliedSeq());
     readAll(none, events, through);
     CHECK(events.empty());
     wanted.has = "new";
-    SnapshotBackfill one(f.engine(), f.shared->eventBytes, share(wanted));
+    SnapshotBackfill one(f.engine(), f.shared->cuts, f.shared->eventBytes, share(wanted),
+                         f.engine().appliedSeq());
     readAll(one, events, through);
     REQUIRE(events.size() == 1);
     CHECK(events[0].text->text() ==
           R"({"seq":0,"i":0,"op":"inserted","col":"c","doc":"d","ts":3,"data":"new"})");
+}
+
+TEST_CASE("snapshots share a cut that is new enough for both, and are counted")
+{
+    LiveLimits limits;
+    limits.piece.eventBytes = 1;
+    LiveFixture f(limits);
+    f.write({set("c", "a"), set("c", "b")});
+    CHECK(f.shared->cuts.summary().count == 0);
+    TestClient clients[4];
+    for (TestClient& client : clients)
+        client.room = 0;
+    for (int i = 0; i < 3; ++i)
+        clients[i].subscribe(*f.hub, {true, {}});
+    f.write(set("c", "a", "later"));
+    f.settle(); // the first one opens it, behind the write
+    CHECK(f.shared->cuts.summary().count == 1);
+    f.clock().advanceUs(5000);
+    CHECK(f.shared->cuts.summary().oldestUs == 5000);
+    f.write(set("c", "b", "later still"));
+    clients[3].subscribe(*f.hub, {true, {}}); // sees every write of before
+    f.settle();
+    CHECK(f.shared->cuts.summary().count == 2);
+    CHECK(f.shared->cuts.summary().oldestUs == 5000);
+    for (int i = 3; i >= 0; --i) {
+        clients[i].room = SIZE_MAX;
+        f.hub->resume(clients[i].id);
+        f.settle();
+        CHECK(*clients[i].stateSeq == (i == 3 ? 4 : 3));
+        clients[i].checkState(f.log, f.engine().nowUs());
+        clients[i].check(f.log, 4);
+        CHECK(f.shared->cuts.summary().count == (i == 0 ? 0 : 1));
+    }
+    CHECK(f.shared->cuts.summary().oldestUs == 0);
+}
+
+TEST_CASE("what a backfill remembers of keys is counted, bounded, and given back")
+{
+    LiveFixture f;
+    for (int round = 0; round < 2; ++round) {
+        for (int i = 0; i < 100; ++i)
+            f.write(set("c", "k" + std::to_string(i), "red" + std::string(1000, 'v')));
+    }
+    Wanted wanted;
+    wanted.has = "red";
+    wanted.fields = {false, false, true, false};
+    std::vector<std::string> texts[2];
+    for (const size_t seenBytes : {size_t{1} << 20, size_t{20'000}}) {
+        PieceLimits limits{3000, SIZE_MAX};
+        limits.seenBytes = seenBytes;
+        std::vector<std::string>& told = texts[seenBytes < 100'000];
+        LogBackfill backfill(f.engine(), f.shared->backfillBytes, share(wanted), 0, limits);
+        uint64_t most = 0;
+        for (bool end = false; !end;) {
+            BackfillPiece piece = backfill.next();
+            REQUIRE(piece.status.ok());
+            end = piece.atEnd;
+            for (const QueuedEvent& event : piece.events)
+                told.push_back(event.text->text());
+            piece.events.clear();
+            most = std::max<uint64_t>(most, f.shared->backfillBytes);
+        }
+        CHECK(most > (seenBytes < 100'000 ? 10'000 : 100'000));
+        CHECK(most < (seenBytes < 100'000 ? 20'000 : 140'000));
+        CHECK(f.shared->backfillBytes > 0);
+        backfill.rest();
+        CHECK(f.shared->backfillBytes == 0);
+        f.write(set("c", "k1", "red"));
+        CHECK(backfill.next().events.size() == 1); // it goes on where it was
+    }
+    CHECK(f.shared->backfillBytes == 0);
+    CHECK(texts[0].size() == 200);
+    texts[1].erase(texts[1].begin() + 200, texts[1].end()); // the one written in between
+    CHECK(texts[0] == texts[1]);                            // forgetting costs time only
+}
+
+TEST_CASE("memory full of what backfills remember: they go on without it")
+{
+    LiveLimits limits;
+    limits.maxTotalBytes = 30'000;
+    limits.piece.eventBytes = 1000;
+    limits.frameBytes = 1;
+    LiveFixture f(limits);
+    for (int i = 0; i < 60; ++i)
+        f.write(set("c", "k" + std::to_string(i), std::string(1000, 'v')));
+    TestClient clients[4];
+    for (TestClient& client : clients) {
+        client.wanted.fields.previous = true;
+        client.subscribe(*f.hub, {false, 0});
+    }
+    TestClient stalled; // holds what it was given, and no more
+    stalled.wanted.fields.previous = true;
+    stalled.room = 5;
+    stalled.stalled = 0;
+    stalled.subscribe(*f.hub, {false, 0});
+    for (int i = 0; i < 500 && clients[0].through() + clients[3].through() < 120; ++i) {
+        f.settle();
+        f.hub->tick();
+    }
+    for (const TestClient& client : clients)
+        client.check(f.log, 60);
+    CHECK(f.shared->backfillBytes <= limits.maxTotalBytes);
 }

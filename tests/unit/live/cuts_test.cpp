@@ -91,8 +91,8 @@ TEST_CASE("the history of a cut: in pieces of every size, from every record on")
     std::vector<std::string> all;
     for (const PieceLimits limits : {PieceLimits{}, PieceLimits{1, 1}, PieceLimits{1000, 1 << 20},
                                      PieceLimits{1 << 20, 500}}) {
-        SnapshotBackfill backfill(f.engine(), f.shared->eventBytes, filter, limits,
-                                  {cut, true, {}, {}});
+        SnapshotBackfill backfill(f.engine(), f.shared->cuts, f.shared->eventBytes, filter, 0,
+                                  limits, {cut, true, {}, {}});
         all = readAll(backfill);
         REQUIRE(all.size() == 2 * kRecords);
         const bool firstIsD1 = all[0] == record("d1", 0);
@@ -105,16 +105,16 @@ TEST_CASE("the history of a cut: in pieces of every size, from every record on")
     for (size_t at = 0; at < all.size(); at += 7) {
         const bool d1 = all[at].find("\"d1\"") != std::string::npos;
         const int ts = static_cast<int>(at % kRecords) - (d1 ? 0 : kRecords - 1);
-        SnapshotBackfill backfill(f.engine(), f.shared->eventBytes, filter, {300, 100},
-                                  {cut, true, d1 ? "d1" : "d2", ts});
+        SnapshotBackfill backfill(f.engine(), f.shared->cuts, f.shared->eventBytes, filter, 0,
+                                  {300, 100}, {cut, true, d1 ? "d1" : "d2", ts});
         CHECK(readAll(backfill) ==
               std::vector<std::string>(all.begin() + static_cast<long>(at), all.end()));
     }
-    SnapshotBackfill missing(f.engine(), f.shared->eventBytes, filter, {},
+    SnapshotBackfill missing(f.engine(), f.shared->cuts, f.shared->eventBytes, filter, 0, {},
                              {cut, true, "nobody", {}});
     CHECK(missing.next().status.error().code == Code::NotFound);
-    SnapshotBackfill nowhere(f.engine(), f.shared->eventBytes,
-                             filterOf(WatchKind::Documents, "none"), {}, {cut, true, "d1", {}});
+    SnapshotBackfill nowhere(f.engine(), f.shared->cuts, f.shared->eventBytes,
+                             filterOf(WatchKind::Documents, "none"), 0, {}, {cut, true, "d1", {}});
     CHECK(nowhere.next().status.error().code == Code::NotFound);
 }
 
@@ -126,13 +126,14 @@ TEST_CASE("the keys of a cut, from each of them on")
     const auto cut = std::make_shared<const Cut>(f.engine().openCut());
     f.write(drop("c"));
     const auto filter = filterOf(WatchKind::Keys, "c");
-    SnapshotBackfill whole(f.engine(), f.shared->eventBytes, filter, {}, {cut, false, {}, {}});
+    SnapshotBackfill whole(f.engine(), f.shared->cuts, f.shared->eventBytes, filter, 0, {},
+                           {cut, false, {}, {}});
     const std::vector<std::string> all = readAll(whole);
     REQUIRE(all.size() == 700);
     for (size_t at = 0; at < all.size(); at += 41) {
         const size_t name = all[at].find("\"key\":\"") + 7;
         const std::string key = all[at].substr(name, all[at].find('"', name) - name);
-        SnapshotBackfill rest(f.engine(), f.shared->eventBytes, filter, {1, 1},
+        SnapshotBackfill rest(f.engine(), f.shared->cuts, f.shared->eventBytes, filter, 0, {1, 1},
                               {cut, false, key, {}});
         CHECK(readAll(rest) ==
               std::vector<std::string>(all.begin() + static_cast<long>(at), all.end()));

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "live/filter.h"
 
 using namespace fluxion;
@@ -210,4 +212,28 @@ TEST_CASE("what a subscriber wants of a key's past")
         seen |= size_t{1} << fields.index();
     }
     CHECK(seen == (size_t{1} << EventFields::kChoices) - 1);
+}
+
+TEST_CASE("filters that ask for the same have one key, others do not")
+{
+    const auto parse = [](const char* text) { return Pattern::parse(text, {}).value(); };
+    std::vector<Filter> filters(12);
+    filters[1].kind = WatchKind::Documents;
+    filters[2].tenant = 1;
+    filters[3].collection = "c";
+    filters[4].match = parse("c");
+    filters[5].where = parse("c");
+    filters[6].without = parse("c");
+    filters[7].where = parse("/c/");
+    filters[8].where = parse("/c/i");
+    filters[9].where = parse("(?i)c");
+    filters[10].collection = "";
+    filters[11].collection = "c=1:";
+    std::set<std::string> keys;
+    for (Filter& filter : filters) {
+        keys.insert(filter.verdictKey());
+        filter.fields.time = true; // what is told is another matter
+        CHECK(keys.contains(filter.verdictKey()));
+    }
+    CHECK(keys.size() == filters.size());
 }

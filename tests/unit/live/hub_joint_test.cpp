@@ -33,6 +33,8 @@ class Run {
             m_f.write(wishes);
         if (!plan.alone)
             m_keeper.subscribe(*m_f.hub);
+        for (TestClient* client : {&m_keeper, &m_first, &m_second, &m_other})
+            client->stalled = 0; // full for moments only
         m_first.wanted = m_second.wanted = m_other.wanted = plan.wanted.front();
         m_other.wanted = plan.wanted.back();
     }
@@ -205,6 +207,74 @@ TEST_CASE("every order: a snapshot, then the news")
     plan.wanted[0].documents = true;
     plan.limits.maxRecentBatches = 0;
     playAll(plan, 1000);
+}
+
+TEST_CASE("every order: more than the queue holds, then from the log to the news again")
+{
+    const auto records = [](int64_t from, int64_t to) {
+        std::vector<TestRecord> list;
+        for (int64_t ts = from; ts < to; ++ts)
+            list.push_back({"c", "d", ts});
+        return insert(list);
+    };
+    Plan plan{{}, kBefore, {{set("c", "a"), records(0, 3)}, {records(3, 4)}, {records(4, 7)}}};
+    plan.wanted[0].documents = true;
+    plan.limits.maxQueueEvents = 2;
+    playAll(plan, 10);
+    plan.takesTurns = true;
+    plan.limits.frameBytes = 1;
+    playAll(plan, 500);
+    plan.limits.maxQueueEvents = 1;
+    plan.limits.piece.eventBytes = 100; // two events
+    plan.writes.pop_back();
+    playAll(plan, 200);
+    plan.takesTurns = false;
+    plan.leaves = true;
+    plan.alone = false;
+    playAll(plan, 100);
+    plan.wanted = {changesOfRed()};
+    plan.writes = {{set("c", "a", "red"), set("c", "a", "blue"), set("c", "b", "red")},
+                   {removeKey("c", "a"), set("c", "b", "blue")}};
+    playAll(plan, 100);
+    plan.leaves = false;
+    plan.takesTurns = true;
+    playAll(plan, 1000);
+}
+
+TEST_CASE("every order: a turn of the loop between any two events")
+{
+    const Wish two = insert({{"c", "d", 1}, {"c", "d", 2}});
+    Plan plan{{}, kBefore, {{set("c", "a", "red"), two}, {drop("c")}}};
+    plan.limits.sliceUs = 0;
+    plan.alone = false;
+    plan.wanted[0].documents = true;
+    plan.takesTurns = true;
+    plan.limits.frameBytes = 1;
+    playAll(plan, 100);
+    plan.takesTurns = false;
+    plan.leaves = true;
+    playAll(plan, 50);
+    plan.leaves = false;
+    plan.others = true;
+    plan.limits.maxQueueEvents = 1;
+    playAll(plan, 50);
+    plan.from = {false, 2};
+    plan.limits.piece.eventBytes = 1;
+    plan.others = false;
+    playAll(plan, 50);
+    plan.from = {true, {}};
+    plan.wanted = {changesOfRed()};
+    playAll(plan, 50);
+}
+
+TEST_CASE("every order: the news pile up before this thread sees them")
+{
+    Plan plan{{}, kBefore, kWrites};
+    plan.limits.maxTotalBytes = 300; // two batches in the inbox are too many
+    playAll(plan, 4);
+    plan.takesTurns = true;
+    plan.limits.frameBytes = 1;
+    playAll(plan, 100);
 }
 
 TEST_CASE("every order: gone at any moment, and back from where it was left")

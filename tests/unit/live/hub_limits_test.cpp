@@ -193,22 +193,26 @@ TEST_CASE("who is let go in the middle of a seq gets that seq again, from its st
         list.push_back({"c", "d", ts, std::string(100, 'x')});
     f.write(insert(list));
     f.settle();
+    CHECK_FALSE(client.ended); // it took some
+    f.hub->tick();
     REQUIRE(client.ended);
     CHECK(client.frames.back().more);
     CHECK(client.ended->seq == 1);
     checkRest(f, client);
 }
 
-TEST_CASE("a thread that falls too far behind loses its place, but those who read the log do not")
+TEST_CASE("a thread that falls too far behind: all go on from the log, but who takes nothing")
 {
     LiveLimits limits = smallLimits();
     limits.maxTotalBytes = 20'000;
     LiveFixture f(limits);
     f.write({set("c", "k"), set("c", "k")});
     TestClient live;
+    TestClient slow;
     TestClient idle;
     TestClient late;
     live.subscribe(*f.hub);
+    slow.subscribe(*f.hub);
     idle.wanted.name = "none";
     idle.subscribe(*f.hub);
     late.subscribe(*f.hub, {false, 1});
@@ -219,18 +223,17 @@ TEST_CASE("a thread that falls too far behind loses its place, but those who rea
     TestClient state;
     reading.subscribe(*f.hub, {false, 0});
     state.subscribe(*f.hub, {true, {}});
+    slow.room = 0;
     for (int i = 0; i < 30; ++i)
         f.write(set("c", "k", std::string(1900, 'v')));
     f.settleAll();
-    for (const TestClient* client : {&live, &idle, &late}) {
-        REQUIRE(client->ended);
-        CHECK(client->ended->error.code == Code::Evicted);
-        CHECK(client->ended->seq == 3);
-        client->check(f.log);
-    }
-    CHECK(f.shared->evictions == 3);
-    checkRest(f, live);
-    for (const TestClient* client : {&reading, &state}) {
+    REQUIRE(slow.ended);
+    CHECK(slow.ended->error.code == Code::Evicted);
+    CHECK(slow.ended->seq == 3);
+    CHECK(f.shared->evictions == 1);
+    CHECK(f.shared->fellBehind == 4);
+    checkRest(f, slow);
+    for (const TestClient* client : {&live, &idle, &late, &reading, &state}) {
         CHECK_FALSE(client->ended);
         client->check(f.log, f.log.through());
         CHECK(client->through() == f.log.through());
@@ -238,7 +241,200 @@ TEST_CASE("a thread that falls too far behind loses its place, but those who rea
     state.checkState(f.log, f.engine().nowUs());
     f.write(set("c", "k"));
     f.settle();
-    reading.check(f.log, 34);
+    for (const TestClient* client : {&live, &late, &reading})
+        client->check(f.log, 34);
+}
+
+TEST_CASE("more events at once than a queue holds: no one goes who takes them")
+{
+    LiveLimits limits;
+    limits.maxQueueEvents = 5;
+    limits.frameBytes = 300;
+    limits.piece.eventBytes = 1000;
+    LiveFixture f(limits);
+    TestClient quick; // of one entry's records
+    TestClient brief; // the same, but does not take them at once
+    TestClient keys;  // of one batch's entries
+    quick.wanted.documents = brief.wanted.documents = true;
+    brief.stalled = 0;
+    for (TestClient* client : {&quick, &brief, &keys})
+        client->subscribe(*f.hub);
+    brief.room = 1;
+    std::vector<TestRecord> list;
+    for (int64_t ts = 0; ts < 40; ++ts)
+        list.push_back({"c", "d", ts, std::string(80, 'x')});
+    std::vector<Wish> batch = {insert({{"c", "d", 77}}), insert(list), insert({{"c", "d", 78}})};
+    for (int i = 0; i < 20; ++i)
+        batch.push_back(set("c", "k"));
+    f.write(batch);
+    CHECK(f.tasks.step());
+    CHECK(f.shared->fellBehind == 3);
+    CHECK(f.shared->queuedEvents == 0); // it waits in the log
+    CHECK(f.shared->eventBytes == 0);
+    f.settle();
+    f.hub->tick();
+    CHECK(brief.changes.size() < 10);
+    for (int i = 0; i < 100 && brief.through() < f.log.through(); ++i) {
+        brief.room = 1;
+        f.hub->resume(brief.id);
+        f.settle();
+    }
+    f.write({set("c", "k"), insert({{"c", "d", 79}})});
+    brief.room = SIZE_MAX;
+    f.hub->resume(brief.id);
+    f.settle();
+    for (const TestClient* client : {&quick, &brief, &keys}) {
+        CHECK_FALSE(client->ended);
+        client->check(f.log, f.log.through());
+        CHECK(client->through() == f.log.through());
+    }
+    CHECK(f.shared->evictions == 0);
+    CHECK(f.shared->fellBehind == 3); // the last came live
+}
+
+TEST_CASE("who fell behind may take its time, but not take nothing")
+{
+    LiveLimits limits = smallLimits();
+    limits.maxQueueEvents = 5;
+    LiveFixture f(limits);
+    TestClient client;
+    client.stalled = limits.slowUs;
+    client.subscribe(*f.hub);
+    client.room = 2;
+    for (int i = 0; i < 9; ++i)
+        f.write(set("c", "k"));
+    f.settle();
+    f.hub->tick();
+    CHECK_FALSE(client.ended);
+    CHECK(client.through() == 2);
+    client.room = 1;
+    f.hub->resume(client.id);
+    CHECK(client.through() == 3);
+    ++client.stalled;
+    f.hub->tick();
+    REQUIRE(client.ended);
+    CHECK(client.ended->error.code == Code::Evicted);
+    CHECK(client.ended->seq == 3);
+    CHECK(f.shared->evictions == 1);
+    CHECK(f.shared->backfillBytes == 0);
+    checkRest(f, client);
+}
+
+TEST_CASE("a snapshot, or the log, of which nothing is taken is ended; one that moves is not")
+{
+    LiveLimits limits = smallLimits();
+    limits.piece.eventBytes = 1;
+    LiveFixture f(limits);
+    for (int i = 0; i < 10; ++i)
+        f.write(set("c", "k" + std::to_string(i)));
+    TestClient sleeping;
+    TestClient moving;
+    TestClient reading; // the log
+    for (TestClient* client : {&sleeping, &moving, &reading}) {
+        client->stalled = 0; // some bytes leave
+        client->room = 1;
+        client->subscribe(*f.hub,
+                          client == &reading ? SubscribeFrom{false, 0} : SubscribeFrom{true, {}});
+    }
+    TestClient live;
+    live.room = 0; // its queue has room
+    live.subscribe(*f.hub);
+    f.write(set("c", "k"));
+    f.settle();
+    CHECK(f.shared->cuts.summary().count == 1);
+    for (int i = 0; i < 3; ++i) {
+        f.clock().advanceUs(limits.catchUpStallUs / 2);
+        f.hub->tick();
+        f.settle();
+        moving.room = 1;
+        f.hub->resume(moving.id);
+        CHECK(sleeping.ended.has_value() == (i == 2));
+    }
+    REQUIRE((sleeping.ended && reading.ended));
+    CHECK(sleeping.ended->error.code == Code::Evicted);
+    CHECK(sleeping.ended->seq == 0); // nothing to resume from
+    CHECK(reading.ended->seq == 1);
+    CHECK(f.shared->evictions == 2);
+    checkRest(f, reading);
+    CHECK_FALSE((moving.ended || live.ended));
+    CHECK(f.shared->cuts.summary().count == 1);
+    moving.room = SIZE_MAX;
+    f.hub->resume(moving.id);
+    f.settleAll();
+    moving.checkState(f.log, f.engine().nowUs());
+    CHECK(f.shared->cuts.summary().count == 0);
+    CHECK(f.shared->backfillBytes == 0);
+}
+
+TEST_CASE("of one connection some catch up at a time, and all in turn")
+{
+    LiveLimits limits;
+    limits.maxCatchUps = 2;
+    limits.piece.eventBytes = 1000;
+    LiveFixture f(limits);
+    for (int i = 0; i < 40; ++i)
+        f.write(set("c", "k" + std::to_string(i), std::string(400, 'v')));
+    std::vector<TestClient> greedy(12);
+    TestClient other;
+    for (size_t i = 0; i < greedy.size(); ++i) {
+        greedy[i].connection = 1;
+        greedy[i].wanted.fields.previous = i % 3 == 0;
+        greedy[i].subscribe(*f.hub, i % 4 == 3 ? SubscribeFrom{true, {}} : SubscribeFrom{false, 0});
+    }
+    CHECK(f.reads.size() == 2);
+    other.subscribe(*f.hub, {false, 0});
+    uint64_t steps = 0; // of reading, until the other one is there
+    size_t most = 0;    // that were in the midst of the log at a time
+    for (bool more = true; more;) {
+        while (f.tasks.step())
+            continue;
+        CHECK(f.reads.size() <= 3);
+        size_t begun = 0;
+        for (const TestClient& client : greedy)
+            begun += !client.snapshot && client.through() > 0 && client.through() < 40;
+        most = std::max(most, begun);
+        steps += other.through() < 40;
+        more = f.reads.step();
+    }
+    CHECK(steps < 50);
+    CHECK(most > 6); // of the log they take turns
+    f.hub->unsubscribe(greedy[0].id);
+    for (TestClient& client : greedy) {
+        client.check(f.log, 40);
+        CHECK(client.through() == 40);
+        if (client.stateSeq)
+            client.checkState(f.log, f.engine().nowUs());
+    }
+    CHECK(f.shared->backfillBytes == 0);
+
+    // Who waits may leave, and who holds a turn; the next one has it.
+    std::vector<TestClient> leaving(6);
+    for (TestClient& client : leaving) {
+        client.connection = 2;
+        client.subscribe(*f.hub, {false, 0});
+    }
+    for (const size_t i : {0, 3, 1})
+        f.hub->unsubscribe(leaving[i].id);
+    f.settle();
+    for (const size_t i : {2, 4, 5})
+        leaving[i].check(f.log, 40);
+}
+
+TEST_CASE("one event larger than a queue is told live; another one behind it is not")
+{
+    LiveLimits limits;
+    limits.maxQueueBytes = 1000;
+    LiveFixture f(limits);
+    TestClient client;
+    client.subscribe(*f.hub);
+    f.write(set("c", "k", std::string(5000, 'v')));
+    f.settle();
+    CHECK(f.shared->fellBehind == 0);
+    f.write({set("c", "k", std::string(5000, 'v')), set("c", "k")});
+    f.settle();
+    CHECK(f.shared->fellBehind == 1);
+    client.check(f.log, 3);
+    CHECK(client.through() == 3);
 }
 
 TEST_CASE("all are let go, and the thread begins anew")
@@ -252,6 +448,7 @@ TEST_CASE("all are let go, and the thread begins anew")
         f.write(set("c", "k", std::string(1900, 'v')));
     TestClient second;
     second.subscribe(*f.hub); // between the loss and its discovery
+    first.room = second.room = 0;
     f.settle();
     CHECK((first.ended && second.ended));
     CHECK(f.shared->subscriptions == 0);

@@ -19,8 +19,8 @@ constexpr bool kSanitized = false;
 #endif
 
 struct Counts {
-    uint64_t steps = 0, subscribed = 0, evicted = 0, compacted = 0, refused = 0, events = 0,
-             snapshots = 0, left = 0;
+    uint64_t steps = 0, subscribed = 0, evicted = 0, fellBehind = 0, compacted = 0, refused = 0,
+             events = 0, snapshots = 0, left = 0;
 };
 
 LiveLimits randomLimits(LiveWishes& dice)
@@ -38,6 +38,11 @@ LiveLimits randomLimits(LiveWishes& dice)
         limits.maxRecentBatches = dice.below(6);
     limits.piece = {1 + dice.below(dice.below(2) == 0 ? 300 : 20'000), 1 + dice.below(20'000)};
     limits.bookmarkIntervalUs = 20'000;
+    if (dice.below(3) == 0)
+        limits.catchUpStallUs = 50'000;
+    limits.maxCatchUps = 1 + dice.below(3);
+    if (dice.below(2) == 0)
+        limits.sliceUs = 0;
     return limits;
 }
 
@@ -108,6 +113,7 @@ class Round {
             return;
         Member& m = any();
         m.client.room = m_dice.below(3) == 0 ? SIZE_MAX : m_dice.below(4);
+        m.client.stalled = m_dice.below(2) == 0 ? INT64_MAX : 0;
         if (m.client.room > 0 && !m.client.ended)
             m.hub->resume(m.client.id);
         leaveEnded();
@@ -120,7 +126,9 @@ class Round {
         Member& m = m_members.emplace_back();
         m.hub = m_dice.below(2) == 0 ? m_f.hub.get() : &m_other;
         m.client.wanted = m_dice.wanted(m_keepsAll);
+        m.client.connection = m_dice.below(3);
         m.client.room = m_dice.below(3) == 0 ? m_dice.below(3) : SIZE_MAX;
+        m.client.stalled = m_dice.below(2) == 0 ? INT64_MAX : 0;
         SubscribeFrom from;
         const uint64_t kind = m_dice.below(4);
         from.snapshot = kind == 0;
@@ -201,8 +209,10 @@ class Round {
         }
         m_members.clear();
         settle();
+        m_counts.fellBehind += m_f.shared->fellBehind;
         CHECK(m_f.shared->queuedEvents == 0);
         CHECK(m_f.shared->subscriptions == 0);
+        CHECK(m_f.shared->cuts.summary().count == 0);
         CHECK(m_f.shared->eventBytes == 0);
         CHECK_FALSE(m_f.engine().broadcast().begin(m_f.log.through()));
     }
@@ -232,12 +242,13 @@ TEST_CASE("random subscribers, in any order of steps, hear what the log says")
     while (counts.steps < steps)
         Round(random, counts).play(1500);
     MESSAGE(counts.subscribed, " subscribed, ", counts.snapshots, " with a state, ", counts.events,
-            " events, ", counts.evicted, " evicted, ", counts.compacted, " compacted, ",
-            counts.refused, " refused, ", counts.left, " left");
+            " events, ", counts.evicted, " evicted, ", counts.fellBehind, " times behind, ",
+            counts.compacted, " compacted, ", counts.refused, " refused, ", counts.left, " left");
     CHECK(counts.subscribed > steps / 100);
     CHECK(counts.snapshots > steps / 1000);
     CHECK(counts.events > steps / 10);
-    CHECK(counts.evicted > steps / 2000);
+    CHECK(counts.evicted > (steps < 100'000 ? 0 : steps / 5000));
+    CHECK(counts.fellBehind > (steps < 100'000 ? 0 : steps / 2000));
     CHECK(counts.left > steps / 500);
     CHECK((counts.compacted > 0 || steps < 100'000));
     CHECK(counts.refused > 0);

@@ -348,3 +348,57 @@ TEST_CASE("what waits is counted, and no more once it is sent, dropped or gone w
     CHECK(f.shared->queuedEvents == 0);
     CHECK(f.shared->eventBytes == 0);
 }
+
+TEST_CASE("equal filters are applied once to a change")
+{
+    LiveFixture f;
+    std::vector<TestClient> clients(30);
+    for (size_t i = 0; i < clients.size(); ++i) {
+        clients[i].wanted.has = i % 3 == 2 ? "blue" : "red";
+        clients[i].wanted.fields.time = i % 2 == 0; // what is told is another matter
+        clients[i].subscribe(*f.hub);
+    }
+    f.write({set("c", "a", "red"), set("c", "b", "blue")});
+    f.settle();
+    CHECK(f.shared->verdicts == 4);
+    for (int i = 0; i < 29; ++i)
+        f.hub->unsubscribe(clients[static_cast<size_t>(i)].id);
+    clients[0].subscribe(*f.hub); // its kind was forgotten
+    f.write(set("c", "a", "red"));
+    f.settle();
+    CHECK(f.shared->verdicts == 6);
+    clients[29].check(f.log, 3);
+    clients[1].check(f.log, 2);
+}
+
+TEST_CASE("offering takes slices: what is complete leaves, who comes in between misses nothing")
+{
+    LiveLimits limits;
+    limits.sliceUs = 0;
+    LiveFixture f(limits);
+    TestClient first;
+    TestClient second;
+    first.subscribe(*f.hub);
+    second.subscribe(*f.hub);
+    f.write(WriteKeysProposal{
+        "c", {{WriteKeysProposal::Op::Set, "a", "1"}, {WriteKeysProposal::Op::Set, "b", "2"}}});
+    f.write(set("c", "k"));
+    REQUIRE(f.tasks.step());
+    CHECK(f.tasks.size() == 1);   // it goes on in another turn
+    CHECK(first.changes.empty()); // more of its seq may come
+    TestClient between;
+    between.subscribe(*f.hub);
+    CHECK(between.start == 1);
+    TestClient from;
+    from.subscribe(*f.hub, {false, 0});
+    uint64_t steps = 1;
+    while (f.tasks.step())
+        ++steps;
+    CHECK(steps > 4);
+    f.settle();
+    CHECK(first.frames.front().more);
+    for (const TestClient* client : {&first, &second, &between, &from}) {
+        client->check(f.log, 2);
+        CHECK(client->through() == 2);
+    }
+}

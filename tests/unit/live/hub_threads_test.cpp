@@ -101,6 +101,7 @@ void checkOnThreads(bool inMemory)
         for (int i = 0; i < 120; ++i) {
             TestClient& client = clients.emplace_back();
             client.wanted = dice.wanted();
+            client.connection = 1 + dice.below(6);
             HubThread& hub = hubs[dice.below(2)];
             SubscribeFrom from;
             from.snapshot = dice.below(3) == 0;
@@ -167,6 +168,8 @@ TEST_CASE("no event is heard before the write that covers it has returned")
         uint64_t events = 0;
         explicit Ear(std::atomic<uint64_t>& h) : heard(h) {}
         bool takesEvents() override { return true; }
+        int64_t stalledUs() override { return 0; }
+        uint64_t client() const override { return reinterpret_cast<uintptr_t>(this); }
         void send(uint64_t, const EventFrame& frame) override
         {
             events += frame.events.size();

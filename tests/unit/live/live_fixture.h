@@ -35,6 +35,12 @@ class LiveFixture {
         hub = std::make_unique<Hub>(*shared, tasks);
     }
 
+    ~LiveFixture() // as a server stops: what was not done holds what it counts
+    {
+        reads.clear();
+        tasks.clear();
+    }
+
     Engine& engine() { return *files.engine; }
     SimClock& clock() { return files.clock; }
 

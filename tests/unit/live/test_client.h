@@ -14,10 +14,14 @@
 namespace fluxion {
 
 // One thread.
-class StepExecutor : public Executor {
+class StepExecutor : public FairExecutor {
   public:
-    void post(std::function<void()> task) override { m_tasks.push_back(std::move(task)); }
+    void postFor(uint64_t, std::function<void()> task) override
+    {
+        m_tasks.push_back(std::move(task));
+    }
     size_t size() const { return m_tasks.size(); }
+    void clear() { m_tasks.clear(); }
     bool step()
     {
         if (m_tasks.empty())
@@ -46,11 +50,13 @@ struct TestClient : EventSink {
         size_t before = 0; // events of changes that had come with its seq or one below
     };
 
-    uint64_t id = 0; // of its subscription
+    uint64_t id = 0;         // of its subscription
+    uint64_t connection = 0; // 0: one of its own
     Wanted wanted;
     uint64_t start = 0; // it hears what comes after; of a snapshot 0 until its end
     bool snapshot = false;
-    size_t room = SIZE_MAX; // frames that it takes before it is full
+    size_t room = SIZE_MAX;      // frames that it takes before it is full
+    int64_t stalled = INT64_MAX; // for how long it has been, when it is full
 
     std::vector<std::string> state; // the snapshot's
     std::optional<uint64_t> stateSeq;
@@ -77,6 +83,11 @@ struct TestClient : EventSink {
     uint64_t resumeSeq() const { return ended ? ended->seq : through(); }
 
     bool takesEvents() override { return room > 0; }
+    uint64_t client() const override
+    {
+        return connection != 0 ? connection : reinterpret_cast<uintptr_t>(this);
+    }
+    int64_t stalledUs() override { return room > 0 ? 0 : stalled; }
     void send(uint64_t subscription, const EventFrame& frame) override
     {
         expect(subscription == id || id == 0, "a frame of another subscription");
