@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <set>
 #include <thread>
 
@@ -171,8 +172,27 @@ class Loader {
     unsigned m_secretsHere = 0; // of the present source: 1 the key, 2 the file
 };
 
+// The shell's: a terminal may have them for both.
+constexpr std::string_view kShellVariables[] = {"FLUXION_URL", "FLUXION_KEY"};
+
+// A name with a slip in it would leave a setting at its default, with nobody the wiser.
+Status checkVariables(const SettingsSources& sources)
+{
+    std::set<std::string, std::less<>> known(std::begin(kShellVariables),
+                                             std::end(kShellVariables));
+    for (const SettingSpec& spec : allSettings())
+        known.insert(environmentName(spec));
+    for (const std::string& variable : sources.variables) {
+        if (!known.contains(variable) && !sources.environment(variable).value_or("").empty())
+            return usage(variable + ": there is no such setting; see fluxion --help");
+    }
+    return {};
+}
+
 Status applyEnvironment(Loader& loader, const SettingsSources& sources)
 {
+    if (Status status = checkVariables(sources); !status)
+        return status;
     loader.beginSource();
     for (const SettingSpec& spec : allSettings()) {
         const std::string variable = environmentName(spec);

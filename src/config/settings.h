@@ -72,6 +72,9 @@ struct Settings {
     std::string tlsKey;       // path, PEM
 };
 
+// What the variables begin with that mean Fluxion.
+inline constexpr std::string_view kVariablePrefix = "FLUXION_";
+
 // The table's defaults.
 Settings defaultSettings();
 
@@ -82,6 +85,8 @@ struct SettingsSources {
     std::vector<std::string> arguments;
     // The value of an environment variable.
     std::function<std::optional<std::string>(const std::string& variable)> environment;
+    // The names of all environment variables that begin with kVariablePrefix.
+    std::vector<std::string> variables = {};
     // The content of a file.
     std::function<Result<std::string>(const std::string& path)> readFile;
 };
@@ -95,7 +100,8 @@ struct LoadedSettings {
 };
 
 // Defaults, then the file named by --config (lines `name = value`; `#` starts a comment line), then
-// FLUXION_... variables (an empty one counts as unset), then `--name value`, `--name=value` or, for
+// FLUXION_... variables (an empty one counts as unset; one of no setting is an error, but for those
+// of the shell, FLUXION_URL and FLUXION_KEY), then `--name value`, `--name=value` or, for
 // a switch, `--name`. The later wins. Of secret-key and secret-key-file the later wins too; the
 // file's content, less one line end, becomes secretKey. --help, --version and --describe end it
 // with defaults. Every error is Code::Usage, one line, and never shows a secret.

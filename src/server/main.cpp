@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <unistd.h>
 
 #include <QCoreApplication>
 
@@ -41,6 +42,17 @@ std::optional<std::string> environment(const std::string& variable)
     return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
+std::vector<std::string> fluxionVariables()
+{
+    std::vector<std::string> names;
+    for (char** entry = ::environ; *entry; ++entry) {
+        const std::string_view variable(*entry);
+        if (variable.starts_with(kVariablePrefix))
+            names.emplace_back(variable.substr(0, variable.find('=')));
+    }
+    return names;
+}
+
 int verify(const std::vector<std::string>& arguments)
 {
     if (arguments.size() != 1 || arguments[0].empty() || arguments[0].starts_with("-"))
@@ -67,7 +79,7 @@ int main(int argc, char** argv)
         command = arguments[0];
         arguments.erase(arguments.begin());
     }
-    auto loaded = loadSettings({arguments, environment, readTextFile});
+    auto loaded = loadSettings({arguments, environment, fluxionVariables(), readTextFile});
     hideSecretArguments({argv, static_cast<size_t>(argc)});
     if (!loaded)
         return fail(loaded.error());

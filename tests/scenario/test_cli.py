@@ -135,6 +135,11 @@ def test_refusals():
     for name, arguments, words in refusals():
         with suite.case(f"refused: {name}"):
             refuse(arguments, *words)
+    with suite.case("refused: a variable of no setting, but not those of the client"):
+        refuse([], "FLUXION_DURABILTY: there is no such setting",
+               environment={"FLUXION_SECRET_KEY": SECRET, "FLUXION_DURABILTY": "none"})
+        refuse([], "FLUXION_PORT", environment={"FLUXION_URL": "ws://127.0.0.1:1",
+                                                "FLUXION_KEY": "k", "FLUXION_PORT": "x"})
     with suite.case("refused: a wrong value in the environment"):
         refuse(["--data", path("new")], "FLUXION_PORT",
                environment={"FLUXION_SECRET_KEY": SECRET, "FLUXION_PORT": "x"})

@@ -23,6 +23,8 @@ struct World {
             const auto at = environment.find(name);
             return at == environment.end() ? std::nullopt : std::optional(at->second);
         };
+        for (const auto& [name, value] : environment)
+            sources.variables.push_back(name);
         sources.readFile = [this](const std::string& path) -> Result<std::string> {
             const auto at = files.find(path);
             if (at == files.end())
@@ -237,6 +239,31 @@ TEST_CASE("the command line: what else can be wrong or asked for")
         REQUIRE(loaded.ok());
         CHECK(loaded.value().action == c.action);
     }
+}
+
+TEST_CASE("a variable of no setting is an error")
+{
+    const struct {
+        const char* variable;
+        const char* value;
+        const char* error;
+    } cases[] = {
+        {"FLUXION_DURABILTY", "none",
+         "FLUXION_DURABILTY: there is no such setting; see fluxion "
+         "--help"},
+        {"FLUXION_", "x", "FLUXION_: there is no such setting; see fluxion --help"},
+        {"FLUXION_data", "d", "FLUXION_data: there is no such setting; see fluxion --help"},
+        {"FLUXION_DURABILTY", "", ""},
+        {"FLUXION_URL", "ws://h:1", ""},
+        {"FLUXION_KEY", "k", ""},
+        {"FLUXION_HOST", "h", ""},
+    };
+    for (const auto& c : cases) {
+        CAPTURE(c.variable);
+        CHECK(World{{}, {{c.variable, c.value}}, {}}.error() == c.error);
+    }
+    // Its value may be a secret in the wrong place.
+    CHECK(World{{}, {{"FLUXION_SECRET", "hush"}}, {}}.error().find("hush") == std::string::npos);
 }
 
 TEST_CASE("the file: what else can be wrong")
