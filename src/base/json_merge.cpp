@@ -1,14 +1,18 @@
 #include "base/json_merge.h"
 
+#include <bit>
+#include <cstddef>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "base/hash.h"
 
 namespace fluxion {
 
 namespace {
 
-// An object's fields by name, each once.
+// An object's fields by name, each once. Few are searched one by one; many through a table of
+// places, since a node for each would cost more than reading and writing the whole text.
 class Fields {
   public:
     explicit Fields(JsonValue object)
@@ -16,25 +20,61 @@ class Fields {
         if (!object.isObject())
             return;
         m_members.reserve(object.size());
-        for (const JsonMember member : object.members()) {
-            const auto [at, isNew] = m_places.try_emplace(member.name, m_members.size());
-            if (isNew)
-                m_members.push_back(member);
-            else
-                m_members[at->second].value = member.value;
-        }
+        if (object.size() > kFew)
+            m_places.resize(std::bit_ceil(object.size() * 2), kFree);
+        for (const JsonMember member : object.members())
+            put(member);
     }
     // Absent if there is none of that name.
     JsonValue find(std::string_view name) const
     {
-        const auto at = m_places.find(name);
-        return at == m_places.end() ? JsonValue() : m_members[at->second].value;
+        if (m_places.empty()) {
+            for (const JsonMember& member : m_members) {
+                if (member.name == name)
+                    return member.value;
+            }
+            return {};
+        }
+        const uint32_t at = m_places[placeOf(name)];
+        return at == kFree ? JsonValue() : m_members[at].value;
     }
     const std::vector<JsonMember>& members() const { return m_members; }
 
   private:
+    static constexpr size_t kFew = 8;
+    static constexpr uint32_t kFree = UINT32_MAX; // more than kMaxJsonNodes
+
+    void put(const JsonMember& member)
+    {
+        if (m_places.empty()) {
+            for (JsonMember& there : m_members) {
+                if (there.name == member.name) {
+                    there.value = member.value;
+                    return;
+                }
+            }
+        } else {
+            uint32_t& at = m_places[placeOf(member.name)];
+            if (at != kFree) {
+                m_members[at].value = member.value;
+                return;
+            }
+            at = static_cast<uint32_t>(m_members.size());
+        }
+        m_members.push_back(member);
+    }
+    // Where the name stands, or would. At most half of the places are taken.
+    size_t placeOf(std::string_view name) const
+    {
+        const size_t mask = m_places.size() - 1;
+        size_t place = hash64(name, tableSeed()) & mask;
+        while (m_places[place] != kFree && m_members[m_places[place]].name != name)
+            place = (place + 1) & mask;
+        return place;
+    }
+
     std::vector<JsonMember> m_members;
-    std::unordered_map<std::string_view, size_t> m_places;
+    std::vector<uint32_t> m_places; // in m_members, by hash; empty when they are few
 };
 
 void appendField(std::string& out, bool& any, std::string_view name)

@@ -229,3 +229,27 @@ TEST_CASE("merge: as deep as a text may be, and many fields")
     }
     CHECK((merged((many + "}").c_str(), changes + "}", NullMerge::Delete) == wanted + "}"));
 }
+
+TEST_CASE("merge: names given twice among many, in both texts")
+{
+    for (int count = 1; count < 40; ++count) {
+        CAPTURE(count);
+        std::string target;
+        std::string patch;
+        std::string wanted;
+        for (int round = 0; round < 2; ++round) {
+            for (int i = 0; i < count; ++i) {
+                const std::string name = "\"n" + std::to_string(i) + "\":";
+                target += (target.empty() ? "" : ",") + name + std::to_string(round);
+                if (i % 3 == 0)
+                    patch += (patch.empty() ? "" : ",") + name + std::to_string(5 + round);
+                if (round == 1)
+                    wanted += (wanted.empty() ? "" : ",") + name + (i % 3 == 0 ? "6" : "1");
+            }
+        }
+        const auto object = [](const std::string& fields) { return "{" + fields + "}"; };
+        CHECK(merged(object(target).c_str(), object(patch), NullMerge::Store) == object(wanted));
+        CHECK(merged(object(target).c_str(), object(target), NullMerge::Store) ==
+              merged("{}", object(target), NullMerge::Store));
+    }
+}
