@@ -205,6 +205,7 @@ Decision Decider::writeKey(const std::string& collection, const KeyWish& write)
     if (d.verdict != Verdict::Entry)
         return d; // the key stays as it is, for this batch too
     if (created)
+    m_freed |= !key.live;
         m_created.insert(collection);
     d.version = w.version;
     remember(collection, write, outcome);

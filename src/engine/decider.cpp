@@ -15,10 +15,12 @@ Decision tooLarge(uint64_t maxBytes)
                                                 " bytes, as the log's segment size allows");
 }
 
-// After such an entry a collection may be without key and record, and count no more.
+// After such an entry a collection may be without key and record, and count no more. Of written
+// keys only the removed ones count: see remember().
 bool mayFreeCollection(FactType type)
 {
-    return type != FactType::Inserted && type != FactType::KeySet && type != FactType::ApiKeySet &&
+    return type != FactType::Inserted && type != FactType::KeySet &&
+           type != FactType::KeysWritten && type != FactType::ApiKeySet &&
            type != FactType::ApiKeyRemoved;
 }
 

@@ -5,14 +5,16 @@
 
 namespace fluxion {
 
+KeyState Collection::look(std::string_view key, Ref<const ValueBlob>& blob) const
+{
+    std::shared_lock guard(m_lock);
+    return m_values.get(key, blob);
+}
+
 KeyState Collection::get(std::string_view key) const
 {
     Ref<const ValueBlob> blob;
-    KeyState state;
-    {
-        std::shared_lock guard(m_lock);
-        state = m_values.get(key, blob);
-    }
+    KeyState state = look(key, blob);
     if (blob)
         state.value.assign(blob->bytes, key.size());
     return state;
@@ -21,11 +23,7 @@ KeyState Collection::get(std::string_view key) const
 SharedValue Collection::share(std::string_view key, bool& found) const
 {
     Ref<const ValueBlob> blob;
-    KeyState state;
-    {
-        std::shared_lock guard(m_lock);
-        state = m_values.get(key, blob);
-    }
+    KeyState state = look(key, blob);
     found = state.found;
     if (blob)
         return {std::move(blob), key.size()};

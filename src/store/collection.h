@@ -104,6 +104,7 @@ class Collection {
 
   private:
     Ref<Document> findDocument(std::string_view name, uint32_t& id) const;
+    KeyState look(std::string_view key, Ref<const ValueBlob>& blob) const; // as Values::get()
     void insertRecord(const RecordFact& record, uint64_t seq, std::vector<std::string_view>& due);
     Ref<Document> eraseLocked(uint64_t hash, size_t index);
     void updateFlags();

@@ -2,6 +2,7 @@
 
 // Which live keys expire, soonest first. Says nothing of now: whoever asks has the clock.
 
+#include <atomic>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -10,7 +11,7 @@
 
 namespace fluxion {
 
-// Commit thread (or recovery, as the only thread).
+// Commit thread (or recovery, as the only thread); what others may call says so.
 class Expiries {
   public:
     struct Key {
@@ -30,6 +31,8 @@ class Expiries {
 
     bool empty() const { return m_keys.empty(); }
     size_t size() const { return m_keys.size(); }
+    // Approximate heap use. Any thread.
+    size_t memoryBytes() const { return m_bytes.load(std::memory_order_relaxed); }
     // In order of expiry.
     auto begin() const { return m_keys.begin(); }
     auto end() const { return m_keys.end(); }
@@ -50,8 +53,11 @@ class Expiries {
         }
     };
 
+    void count(const Key& key, bool comes);
+
     std::set<Key> m_keys;
     std::set<const Key*, ByCollection> m_byCollection; // of m_keys
+    std::atomic<size_t> m_bytes{0};
 };
 
 } // namespace fluxion

@@ -62,6 +62,7 @@ size_t Store::collectionCount(uint32_t tenant) const
 StoreMemory Store::memory() const
 {
     StoreMemory sum;
+    sum.valuesBytes = m_expiries.memoryBytes();
     for (const Cut::Part& part : openCut().collections) {
         sum.valuesBytes += part.collection->valuesMemoryBytes();
         for (size_t p = 0; p < part.series.pages.pageCount(); ++p) {

@@ -324,7 +324,7 @@ TEST_CASE("several keys at once: limits")
         {"two of one batch make one collection",
          {set("x", "k"), set("y", "k")},
          {write({{Op::Set, "a", "1"}}), write({{Op::Set, "b", "1"}}), set("z", "k")},
-         {"write +a v1 after 0 [1]", "write +b v1 after 0 [1]", "split, too_many"}},
+         {"write +a v1 after 0 [1]", "write +b v1 after 0 [1]", "too_many"}},
         {"a removal among them makes room",
          {set("c", "k"), set("y", "k"), set("z", "k")},
          {write({{Op::Remove, "k", ""}}), set("x", "k")},

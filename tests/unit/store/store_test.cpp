@@ -312,6 +312,28 @@ TEST_CASE("store: what is large fills several blocks and comes back")
     }
 }
 
+TEST_CASE("store: keys that expire count in the memory of values, as long as they do")
+{
+    Store store;
+    Writer write{store};
+    write(KeySetFact{"c", "other", "v", 1, 0, 0});
+    const auto expiriesBytes = [&] { return store.expiries().memoryBytes(); };
+    CHECK(expiriesBytes() == 0);
+    const size_t before = store.memory().valuesBytes;
+    const std::string longKey(100, 'k');
+    write(KeySetFact{"c", "k", "v", 1, 1000, 0});
+    write(KeySetFact{"c", longKey, "v", 1, 1000, 0});
+    const size_t two = expiriesBytes();
+    CHECK(two > longKey.size() + 2 * sizeof(Expiries::Key));
+    CHECK(store.memory().valuesBytes >= before + two);
+    write(KeySetFact{"c", "k", "v", 2, 2000, 2}); // another moment
+    CHECK(expiriesBytes() == two);
+    write(KeySetFact{"c", "k", "v", 3, 0, 4});
+    CHECK(expiriesBytes() < two);
+    write(CollectionDroppedFact{"c"});
+    CHECK(expiriesBytes() == 0);
+}
+
 TEST_CASE("store: only tombstones and version floors survive a checkpoint too")
 {
     Store store;
