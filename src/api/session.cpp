@@ -167,8 +167,8 @@ bool Session::checkMinSeq(std::string_view message, const Call& call, const Posi
 void Session::propose(const Call& call, Wish wish, WriteReply reply)
 {
     const uint64_t ticket = newTicket();
-    const Accepted accepted =
-        m_thread.proposals.add({call.principal, std::move(wish), &m_thread.mailbox, ticket});
+    const Accepted accepted = m_thread.proposals.add(
+        {call.principal, std::move(wish), &m_thread.mailbox, ticket, m_connectionId});
     if (accepted == Accepted::No) {
         call.fail({Code::Busy, "the server's queue of writes is full; try again"});
         return;

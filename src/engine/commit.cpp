@@ -25,22 +25,34 @@ Decision stopped()
 } // namespace
 
 struct Engine::Undecided {
-    Proposal* proposal = nullptr; // one of those that commit() was given
+    Proposal* proposal = nullptr; // one of those that commitInBatches() was given
     Outcome outcome;
     bool inBatch = false; // its outcome is the batch's
 };
 
 void Engine::commit(std::vector<Proposal> proposals)
 {
+    if (!proposals.empty() || expiryIsDue()) {
+        m_lanes.beginTurn();
+        commitInBatches(proposals, Turn::OfAll);
+        m_queue.setHeld(m_lanes.bytes());
+    }
+    if (m_lanes.empty())
+        return;
+    proposals = m_lanes.nextTurn();
+    commitInBatches(proposals, Turn::OfLanes);
+    m_queue.setHeld(m_lanes.bytes());
+}
+
+void Engine::commitInBatches(std::vector<Proposal>& proposals, Turn turn)
+{
     std::vector<Undecided> group;
     group.reserve(proposals.size());
     size_t next = 0;
-    if (proposals.empty() && !expiryIsDue())
-        return;
     // One batch at least, for what has expired; of that the rest must not keep proposals waiting
     // that come meanwhile.
     do {
-        decideAll(group, proposals, next);
+        decideAll(group, proposals, next, turn);
         commitGroup(group);
         group.clear();
     } while (next < proposals.size());
@@ -95,7 +107,7 @@ void Engine::addEntry(const Decision& decision, const Principal& principal)
 
 // Decides from proposals[next] on, until the batch is full or one needs it committed first.
 void Engine::decideAll(std::vector<Undecided>& group, std::vector<Proposal>& proposals,
-                       size_t& next)
+                       size_t& next, Turn turn)
 {
     m_batch.clear();
     m_batchTimeUs = nowUs();
@@ -104,6 +116,10 @@ void Engine::decideAll(std::vector<Undecided>& group, std::vector<Proposal>& pro
     const uint64_t firstSeq = appliedSeq() + 1;
     while (next < proposals.size()) {
         Proposal& proposal = proposals[next];
+        if (turn == Turn::OfAll && m_lanes.take(proposal, m_decider->mergeBytes(proposal))) {
+            ++next;
+            continue;
+        }
         Decision decision =
             m_readOnly ? stopped() : m_decider->decide(proposal, firstSeq + m_batch.count());
         if (decision.verdict == Decision::Verdict::Split || !fits(decision))
@@ -146,7 +162,7 @@ void Engine::commitGroup(std::vector<Undecided>& group)
         for (Undecided& item : group)
             again.push_back(std::move(*item.proposal));
         group.clear();
-        commit(std::move(again));
+        commitInBatches(again, Turn::OfLanes); // what came behind them may be in a lane
         return;
     }
     if (status)

@@ -49,14 +49,23 @@ void CommitQueue::push(std::vector<Proposal>& proposals, uint64_t bytes)
 std::vector<Proposal> CommitQueue::take(int timeoutMs, std::vector<Mailbox*>& wantsRoom)
 {
     std::unique_lock lock(m_mutex);
-    const auto ready = [this] { return !m_waiting.empty() || m_woken || m_closed; };
+    const auto hasRoom = [this] { return m_bytes <= m_pauseBytes; };
+    const auto ready = [&] {
+        return !m_waiting.empty() || m_woken || m_closed || (!m_paused.empty() && hasRoom());
+    };
     m_sleeping = !ready();
     m_filled.wait_for(lock, std::chrono::milliseconds(timeoutMs), ready);
     m_sleeping = false;
     m_woken = false;
     m_bytes -= std::exchange(m_waitingBytes, 0);
-    wantsRoom = std::exchange(m_paused, {});
+    wantsRoom = hasRoom() ? std::exchange(m_paused, {}) : std::vector<Mailbox*>();
     return std::exchange(m_waiting, {});
+}
+
+void CommitQueue::setHeld(uint64_t bytes)
+{
+    m_bytes += bytes - m_heldBytes;
+    m_heldBytes = bytes;
 }
 
 void CommitQueue::wake()

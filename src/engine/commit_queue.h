@@ -29,8 +29,12 @@ class CommitQueue {
     void push(std::vector<Proposal>& proposals, uint64_t bytes);
 
     // All that waits, in order, at most `timeoutMs` later; possibly nothing. `wantsRoom` is set to
-    // the mailboxes that were told to pause. Commit thread.
+    // the mailboxes that were told to pause, if there is room again. Commit thread.
     std::vector<Proposal> take(int timeoutMs, std::vector<Mailbox*>& wantsRoom);
+
+    // How much of what was taken still waits elsewhere, and counts as if it had not been taken.
+    // Commit thread.
+    void setHeld(uint64_t bytes);
 
     // Wakes take() at once. Any thread.
     void wake();
@@ -46,7 +50,8 @@ class CommitQueue {
     std::condition_variable m_filled;
     std::vector<Proposal> m_waiting;
     std::vector<Mailbox*> m_paused;
-    std::atomic<uint64_t> m_bytes = 0; // waiting, or reserved
+    std::atomic<uint64_t> m_bytes = 0; // waiting, reserved or held
+    uint64_t m_heldBytes = 0;          // commit thread
     uint64_t m_waitingBytes = 0;
     bool m_woken = false;
     std::atomic<bool> m_closed = false;

@@ -164,10 +164,36 @@ Decision Decider::resolvePatch(const std::string& collection, const KeyWish& wri
     }
     std::string& merged = m_merged.emplace_back();
     mergeJson(merged, target, patch.value(), write.nulls);
-    m_patchReader.trim();
-    m_storedReader.trim();
     outcome.write.value = merged;
     return entry();
+}
+
+uint64_t Decider::mergeBytes(const std::string& collection, const KeyWish& write)
+{
+    if (write.op != Op::Patch)
+        return 0;
+    const Collection* const there = find(collection);
+    return write.value.size() + (there ? there->head(write.key).valueBytes : 0);
+}
+
+uint64_t Decider::mergeBytes(const Proposal& proposal)
+{
+    m_tenant = proposal.principal.tenant;
+    if (const auto* one = std::get_if<PatchKeyProposal>(&proposal.wish))
+        return mergeBytes(one->collection, wishOf(*one));
+    uint64_t bytes = 0;
+    if (const auto* several = std::get_if<WriteKeysProposal>(&proposal.wish)) {
+        for (const WriteKeysProposal::Write& write : several->writes)
+            bytes += mergeBytes(several->collection, wishOf(write));
+    }
+    return bytes;
+}
+
+void Decider::trim()
+{
+    m_patchReader.trim();
+    m_storedReader.trim();
+    m_merged.clear();
 }
 
 // From now on this batch knows of the write.
@@ -177,6 +203,7 @@ void Decider::remember(const std::string& collection, const KeyWish& write, KeyO
     key.version = outcome.write.version;
     key.seq = m_seq;
     key.live = outcome.write.kind == KeysWrittenFact::Kind::Set;
+    m_freed |= !key.live;
     key.expiryUs = outcome.write.expiryUs;
     key.value.reset();
     // Patches follow one another; to keep every value would cost a copy of each.
@@ -205,7 +232,6 @@ Decision Decider::writeKey(const std::string& collection, const KeyWish& write)
     if (d.verdict != Verdict::Entry)
         return d; // the key stays as it is, for this batch too
     if (created)
-    m_freed |= !key.live;
         m_created.insert(collection);
     d.version = w.version;
     remember(collection, write, outcome);
@@ -219,13 +245,17 @@ Decision Decider::on(const SetKeyProposal& wish)
 
 Decision Decider::on(const PatchKeyProposal& wish)
 {
-    return writeKey(wish.collection,
-                    {Op::Patch, wish.key, wish.patch, wish.ifVersion, wish.ttlUs, wish.nulls});
+    return writeKey(wish.collection, wishOf(wish));
 }
 
 Decision Decider::on(const RemoveKeyProposal& wish)
 {
     return writeKey(wish.collection, {Op::Remove, wish.key, {}, wish.ifVersion, {}});
+}
+
+Decider::KeyWish Decider::wishOf(const PatchKeyProposal& wish)
+{
+    return {Op::Patch, wish.key, wish.patch, wish.ifVersion, wish.ttlUs, wish.nulls};
 }
 
 Decider::KeyWish Decider::wishOf(const WriteKeysProposal::Write& write)

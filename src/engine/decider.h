@@ -51,9 +51,14 @@ class Decider {
 
     // `seq` is the one the fact would get.
     Decision decide(const Proposal& proposal, uint64_t seq);
+    // What deciding it would parse and merge, in bytes of stored values and patches; 0 of a
+    // proposal without a patch. As the views are now, whatever this batch has decided.
+    uint64_t mergeBytes(const Proposal& proposal);
     // A key whose time is over: Entry, or Nothing if it has changed, or Split.
     Decision expire(const Expiries::Key& key, uint64_t seq);
 
+    // Gives back what large merges have left. Between two batches.
+    void trim();
     // The batch before was applied, or came to nothing: only the views count again. The new one is
     // of the time `nowUs`.
     void beginBatch(int64_t nowUs);
@@ -102,12 +107,14 @@ class Decider {
     Decision on(const RemoveApiKeyProposal& wish);
 
     Decision tell(const Fact& fact);
+    uint64_t mergeBytes(const std::string& collection, const KeyWish& write);
     const Collection* find(const std::string& collection);
     bool isNew(const std::string& collection);
     bool hasRoomFor(size_t newCollections) const;
     Decision noRoom() const;
     Ref<Document> findDocument(const std::string& collection, const std::string& doc);
     static KeyWish wishOf(const WriteKeysProposal::Write& write);
+    static KeyWish wishOf(const PatchKeyProposal& wish);
     KeyNow keyNow(const std::string& collection, const std::string& key);
     Decision writeKey(const std::string& collection, const KeyWish& write);
     Decision resolve(const std::string& collection, const KeyWish& write, KeyOutcome& outcome);

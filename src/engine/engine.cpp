@@ -162,10 +162,12 @@ void Engine::serveCutRequest()
 
 void Engine::step()
 {
-    std::vector<Mailbox*> wantsRoom;
-    commit(m_queue.take(0, wantsRoom));
-    for (Mailbox* mailbox : wantsRoom)
-        mailbox->roomAgain();
+    do {
+        std::vector<Mailbox*> wantsRoom;
+        commit(m_queue.take(0, wantsRoom));
+        for (Mailbox* mailbox : wantsRoom)
+            mailbox->roomAgain();
+    } while (!m_lanes.empty());
 }
 
 void Engine::commitLoop()
@@ -174,10 +176,13 @@ void Engine::commitLoop()
     while (true) {
         std::vector<Mailbox*> wantsRoom;
         const bool closing = m_queue.closed(); // before the last look
-        std::vector<Proposal> proposals = m_queue.take(untilExpiryMs(), wantsRoom);
-        const bool ended = closing && proposals.empty();
+        std::vector<Proposal> proposals =
+            m_queue.take(m_lanes.empty() ? untilExpiryMs() : 0, wantsRoom);
+        const bool ended = closing && proposals.empty() && m_lanes.empty();
         for (Mailbox* mailbox : wantsRoom)
             mailbox->roomAgain();
+        if (proposals.empty() && m_lanes.empty())
+            m_decider->trim(); // nothing is to be done: what large merges left may go
         commit(std::move(proposals));
         serveCutRequest();
         if (ended)

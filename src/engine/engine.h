@@ -18,6 +18,7 @@
 #include "engine/checkpoint.h"
 #include "engine/commit_queue.h"
 #include "engine/decider.h"
+#include "engine/patch_lanes.h"
 #include "engine/proposal.h"
 #include "io/file.h"
 #include "live/live_source.h"
@@ -135,13 +136,17 @@ class Engine : public LiveSource {
     Status loadInstallationSecret();
 
     void commitLoop();
+    // Whose batches these are: only of the first some proposals may have to wait in a lane.
+    enum class Turn : uint8_t { OfAll, OfLanes };
     void commit(std::vector<Proposal> proposals);
+    void commitInBatches(std::vector<Proposal>& proposals, Turn turn);
     bool expiryIsDue() const;
     int untilExpiryMs() const;
     void expireKeys();
     bool fits(const Decision& decision) const;
     void addEntry(const Decision& decision, const Principal& principal);
-    void decideAll(std::vector<Undecided>& group, std::vector<Proposal>& rest, size_t& next);
+    void decideAll(std::vector<Undecided>& group, std::vector<Proposal>& rest, size_t& next,
+                   Turn turn);
     void commitGroup(std::vector<Undecided>& group);
     void applyCommitted();
     void answer(std::vector<Undecided>& group, const Status& status);
@@ -178,6 +183,7 @@ class Engine : public LiveSource {
 
     // Commit thread.
     std::unique_ptr<Decider> m_decider;
+    PatchLanes m_lanes;
     BatchBuilder m_batch;
     uint64_t m_proposalNumber = 0;
     int64_t m_batchTimeUs = 0;

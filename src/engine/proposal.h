@@ -163,6 +163,7 @@ struct Proposal {
     Wish wish;
     Mailbox* mailbox = nullptr;
     uint64_t ticket = 0;
+    uint64_t source = 0; // the connection: what one mailbox gives with the same one keeps its order
 };
 
 } // namespace fluxion

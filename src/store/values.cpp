@@ -49,9 +49,10 @@ KeyHead Values::head(std::string_view key) const
     const ValuePage& page = m_pages.pageFor(hash);
     const size_t index = page.find(hash, key);
     if (index == ValuePage::kNone)
-        return {false, false, m_versionFloor, 0, 0};
+        return {false, false, m_versionFloor, 0, 0, 0};
     const ValueItem item = page.at(index);
-    return {!item.tombstone, item.tombstone, item.version, item.seq, item.expiryUs};
+    return {!item.tombstone, item.tombstone, item.version,
+            item.seq,        item.expiryUs,  item.value.size()};
 }
 
 bool Values::has(std::string_view key) const

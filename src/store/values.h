@@ -38,6 +38,7 @@ struct KeyHead {
     uint64_t version = 0; // as in KeyState
     uint64_t seq = 0;
     int64_t expiryUs = 0;
+    size_t valueBytes = 0;
 };
 
 class Values {
