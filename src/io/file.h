@@ -34,6 +34,12 @@ class File {
     // writeFully(). Code::StorageFull when there is no room, Code::Io otherwise.
     virtual Result<size_t> writeSome(uint64_t offset, std::string_view bytes) = 0;
 
+    // Has the system write those bytes to the medium now instead of later; and waits for what was
+    // begun so. A sync() has less to do then, and other files' syncs wait less behind it. They
+    // promise nothing, and cannot fail.
+    virtual void startWriteBack(uint64_t /*offset*/, uint64_t /*size*/) {}
+    virtual void awaitWriteBack(uint64_t /*offset*/, uint64_t /*size*/) {}
+
     // Everything written before the call is on the medium when it returns ok (fdatasync). After a
     // failure nothing is known about any byte written since the last success; never retry.
     virtual Status sync() = 0;

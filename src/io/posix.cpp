@@ -77,6 +77,19 @@ class PosixFile : public File {
         return static_cast<size_t>(n);
     }
 
+    // A failure is the sync's to tell.
+    void startWriteBack(uint64_t offset, uint64_t size) override
+    {
+        (void)::sync_file_range(m_fd.get(), static_cast<off_t>(offset), static_cast<off_t>(size),
+                                SYNC_FILE_RANGE_WRITE);
+    }
+    void awaitWriteBack(uint64_t offset, uint64_t size) override
+    {
+        if (size > 0) // to the system 0 means all
+            (void)::sync_file_range(m_fd.get(), static_cast<off_t>(offset),
+                                    static_cast<off_t>(size), SYNC_FILE_RANGE_WAIT_BEFORE);
+    }
+
     Status sync() override
     {
         // Not repeated, not even after EINTR: see File::sync().

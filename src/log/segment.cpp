@@ -133,9 +133,13 @@ Status createSpare(Directory& directory, const std::string& name, uint64_t bytes
         return file.error();
     const std::string zeros(std::min(bytes, kZeroFillBytes), '\0');
     Status status;
-    for (uint64_t at = 0; at < bytes && status; at += zeros.size())
-        status = writeFully(*file.value(), at,
-                            std::string_view(zeros).substr(0, std::min(zeros.size(), bytes - at)));
+    for (uint64_t at = 0; at < bytes && status; at += zeros.size()) {
+        const uint64_t size = std::min<uint64_t>(zeros.size(), bytes - at);
+        status = writeFully(*file.value(), at, std::string_view(zeros).substr(0, size));
+        // Piece by piece to the disk: a batch's write must not wait behind a whole segment.
+        file.value()->startWriteBack(at, size);
+        file.value()->awaitWriteBack(at, size);
+    }
     if (status)
         status = file.value()->sync();
     if (!status && !directory.remove(name)) {
