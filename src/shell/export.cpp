@@ -92,8 +92,10 @@ class Exporter {
             }
             if (member(value, "error").exists())
                 return fail(refused(memberText(value, "code"), memberText(value, "error")));
-            if (const auto end = choose(value, collections))
+            if (const auto end = choose(value, collections)) {
+                letGo(std::string(memberText(value, "cut")));
                 return end;
+            }
             if (!cut.empty())
                 return std::nullopt;
             const auto seq = parseDecimalInteger(memberText(value, "seq")).value_or(0);
@@ -204,12 +206,17 @@ class Exporter {
             (void)diskFailed(status.error());
             return m_outcome;
         }
-        // Best effort: the server lets it go after a while anyway.
-        std::string data;
-        appendJsonString(data += "{\"cut\":", m_folder.state().cut);
-        (void)m_connection.call({"cut", data + ",\"end\":true}"});
+        letGo(m_folder.state().cut);
         const TransferSummary summary{"exported", m_folder.figures(), m_folder.state().seq, {}};
         return print(summaryText(summary, m_style)) ? Outcome::Done : outputFailed();
+    }
+
+    // Best effort: the server lets it go after a while anyway.
+    void letGo(const std::string& cut)
+    {
+        std::string data;
+        appendJsonString(data += "{\"cut\":", cut);
+        (void)m_connection.call({"cut", data + ",\"end\":true}"});
     }
 
     // What there is stays, for the next run.

@@ -69,6 +69,12 @@ def saved_in(folder):
         return json.load(text)
 
 
+def forget(client, folder):
+    """Makes room for another begin."""
+    client.call("cut", {"cut": saved_in(folder)["cut"], "end": True})
+    shutil.rmtree(folder)
+
+
 def test_killed(source, target):
     numbers = random.Random(os.environ.get("FLUXION_SEED", "5"))
     with Client(source) as client, Client(target) as other:
@@ -79,7 +85,7 @@ def test_killed(source, target):
         with suite.case("an export killed at random places goes on, and is of the first cut"):
             with Writer(source, "other"):
                 cut_off_often(source, ["export", folder, *which], f"{folder}/.fluxion-export.json",
-                              numbers, lambda: shutil.rmtree(folder))
+                              numbers, lambda: forget(client, folder))
             same(exported(folder), state, "export")
         with suite.case("an import killed at random places goes on, and writes hardly twice"):
             seqs = [other.ok("stat")["seq"]]
@@ -106,7 +112,7 @@ def test_cut_is_gone(source, target):
                 if cut_off(source, ["export", folder, *which], f"{folder}/.fluxion-export.json",
                            numbers) and not saved_in(folder)["done"]:
                     break
-                shutil.rmtree(folder)
+                forget(client, folder)
             client.ok("cut", {"cut": saved_in(folder)["cut"], "end": True})
             client.ok("ins", [{"col": "short", "doc": "d0", "ts": 99, "data": "later"}])
             code, _, err = run_client(["export", folder, *which], source)

@@ -208,14 +208,22 @@ def test_killed():
             process.stdout.close()
             assert "error" not in reply, reply
             equal(run("get", "n")[:2], (0, f"{n}\n"))  # stderr says that it was not closed
-    with suite.case("the reader of a pipe goes: it ends"):
+    with suite.case("Ctrl-C ends a watch, and the folder is closed in order"):
         process = subprocess.Popen([BINARY, "watch", "--snapshot", "--data", DATA],
                                    env=environment(), stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL)
         process.stdout.readline()
+        assert "closed" not in os.listdir(DATA), "it is open"
         process.send_signal(signal.SIGINT)
+        equal(process.wait(SECONDS), 0)
+        process.stdout.close()
+        assert "closed" in os.listdir(DATA), "not closed in order"
+    with suite.case("so it is when nobody reads what is printed"):
+        process = subprocess.Popen([BINARY, "keys", "--data", DATA], env=environment(),
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         process.stdout.close()
         equal(process.wait(SECONDS), 0)
+        assert "closed" in os.listdir(DATA), "not closed in order"
 
 
 def test_transfer():
