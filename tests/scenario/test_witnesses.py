@@ -408,11 +408,32 @@ def with_before(events):
         yield event, before
 
 
+def histories_of(events):
+    """(col, key): [(seq, live, version)] of its changes, in order."""
+    found = {}
+    for event in events:
+        if event["op"] == "dropped":
+            for (col, _), changes in found.items():
+                if col == event["col"] and changes[-1][1]:
+                    changes.append((event["seq"], False, changes[-1][2] + 1))
+        elif "key" in event:
+            changes = found.setdefault((event["col"], event["key"]), [])
+            changes.append((event["seq"], event["op"] == "set", event["ver"]))
+    return found
+
+
+def state_at(changes, seq):
+    """(live, version) after `seq`."""
+    before = [c for c in changes if c[0] <= seq]
+    return before[-1][1:] if before else (False, 0)
+
+
 def check_acknowledged(events, writers):
     """Each acknowledged write is in the log as it was sent."""
     by_seq = {}
     for event in events:
         by_seq.setdefault(event["seq"], []).append(event)
+    histories = histories_of(events)
     for writer in writers:
         for type, payload, reply in writer.acknowledged:
             there = by_seq.get(reply["seq"], [])
@@ -425,9 +446,10 @@ def check_acknowledged(events, writers):
                       [("set", payload["key"], reply["ver"])], "an acknowledged pval")
                 merged, patch = json.loads(there[0]["value"]), json.loads(payload["value"])
                 assert merged.items() >= patch.items(), (merged, patch)
-            elif type == "rval" and "ver" in reply:
-                equal([(e["op"], e["key"], e["ver"]) for e in there],
-                      [("removed", payload["key"], reply["ver"])], "an acknowledged rval")
+            elif type == "rval":
+                name = payload["col"], payload["key"]
+                equal(state_at(histories.get(name, []), reply["seq"]), (False, reply["ver"]),
+                      f"after an acknowledged rval of {name}: live, version")
             elif type == "ins":  # told collection by collection
                 equal(sorted([{k: e[k] for k in ("col", "doc", "ts", "data")} for e in there],
                              key=lambda r: r["col"]),
