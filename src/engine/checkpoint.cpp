@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
@@ -19,6 +22,9 @@ constexpr uint32_t kMaxFrameBytes = uint32_t{1} << 30;
 const std::string kPrefix = "checkpoint-";
 const std::string kTemporary = "checkpoint.tmp";
 
+// Goes to the disk as one: what a write to the log may have to wait for.
+constexpr uint64_t kSliceBytes = 1024 * 1024;
+
 enum class FrameKind : uint32_t { Header = 1, View = 2, Block = 3, End = 4 };
 
 uint32_t frameCrc(uint64_t number, FrameKind kind, std::string_view payload)
@@ -33,7 +39,7 @@ uint32_t frameCrc(uint64_t number, FrameKind kind, std::string_view payload)
 
 class FrameWriter {
   public:
-    explicit FrameWriter(File& file) : m_file(file) {}
+    FrameWriter(File& file, const CheckpointPace& pace) : m_file(file), m_pace(pace) {}
 
     Status write(FrameKind kind, std::string_view payload)
     {
@@ -47,28 +53,51 @@ class FrameWriter {
         out.raw(payload);
         Status status = writeFully(m_file, m_offset, m_frame);
         m_offset += m_frame.size();
+        if (status && m_offset - m_begun >= kSliceBytes)
+            writeBack();
         return status;
     }
     uint64_t count() const { return m_number; }
     uint64_t bytes() const { return m_offset; }
 
   private:
+    // While the next slice is made the disk writes this one; or, beside writes, it has written it
+    // and rests.
+    void writeBack()
+    {
+        m_file.startWriteBack(m_begun, m_offset - m_begun);
+        if (m_pace.rest) {
+            m_file.awaitWriteBack(m_begun, m_offset - m_begun);
+            m_pace.rest();
+        } else {
+            m_file.awaitWriteBack(m_awaited, m_begun - m_awaited);
+        }
+        m_awaited = m_begun;
+        m_begun = m_offset;
+    }
+
     File& m_file;
+    const CheckpointPace& m_pace;
     std::string m_frame;
     uint64_t m_number = 0;
     uint64_t m_offset = 0;
+    uint64_t m_begun = 0;   // up to here it is on its way to the medium,
+    uint64_t m_awaited = 0; // and up to here it has arrived
 };
 
 struct Frame {
     FrameKind kind{};
-    std::string payload;
+    std::string_view payload; // until the next one is read
 };
 
 class FrameReader {
   public:
     explicit FrameReader(File& file) : m_file(file) {}
 
-    Result<Frame> next()
+    enum class Blocks : uint8_t { Read, Skip };
+
+    // Of a block that is skipped only the head, unchecked.
+    Result<Frame> next(Blocks blocks = Blocks::Read)
     {
         char head[kFrameHeaderBytes];
         auto got = m_file.readAt(m_offset, head, sizeof head);
@@ -86,16 +115,23 @@ class FrameReader {
             return size.error();
         if (length > kMaxFrameBytes || length > size.value() - m_offset - kFrameHeaderBytes)
             return damaged("cut short");
-        frame.payload.resize(length);
-        got = m_file.readAt(m_offset + kFrameHeaderBytes, frame.payload.data(), length);
+        m_frameAt = m_offset;
+        if (frame.kind == FrameKind::Block && blocks == Blocks::Skip) {
+            ++m_number;
+            m_offset += kFrameHeaderBytes + length;
+            return frame;
+        }
+        if (m_buffer.size() < length)
+            m_buffer.resize(length);
+        got = m_file.readAt(m_offset + kFrameHeaderBytes, m_buffer.data(), length);
         if (!got)
             return got.error();
         if (got.value() < length)
             return damaged("cut short");
+        frame.payload = std::string_view(m_buffer).substr(0, length);
         if (frameCrc(m_number, frame.kind, frame.payload) != crc)
             return damaged("checksum does not match");
         ++m_number;
-        m_frameAt = m_offset;
         m_offset += kFrameHeaderBytes + length;
         return frame;
     }
@@ -110,6 +146,13 @@ class FrameReader {
         return {Code::Damaged,
                 m_file.path() + ": damaged at offset " + std::to_string(m_frameAt) + ": " + what};
     }
+    // Whole, but of another version of the server.
+    Error unknown(const std::string& what) const
+    {
+        return {Code::Usage,
+                m_file.path() + ": " + what +
+                    " that this version of the server does not know: start the one that wrote it"};
+    }
     uint64_t count() const { return m_number; }
     uint64_t offset() const { return m_offset; }
 
@@ -118,19 +161,23 @@ class FrameReader {
     uint64_t m_number = 0;
     uint64_t m_offset = 0;
     uint64_t m_frameAt = 0;
+    std::string m_buffer;
 };
 
 // One view's way into and out of a checkpoint.
 struct ViewCodec {
-    ViewFormat view;
+    View view;
+    ViewFormat format;
     Status (*save)(const Cut& cut, const BlockSink& sink);
     Status (Store::*load)(std::string_view block);
 };
 
+// When a view's blocks change, its version in store/views.h rises: a start then leaves the blocks
+// of the version before alone and takes the view from the log (engine/start_views).
 constexpr ViewCodec kViews[] = {
-    {kSeriesView, &Store::saveSeries, &Store::loadSeriesBlock},
-    {kValuesView, &Store::saveValues, &Store::loadValuesBlock},
-    {kApiKeysView, &Store::saveApiKeys, &Store::loadApiKeysBlock},
+    {View::Series, kSeriesView, &Store::saveSeries, &Store::loadSeriesBlock},
+    {View::Values, kValuesView, &Store::saveValues, &Store::loadValuesBlock},
+    {View::ApiKeys, kApiKeysView, &Store::saveApiKeys, &Store::loadApiKeysBlock},
 };
 
 std::string encodeHeader(const CheckpointInfo& info)
@@ -157,28 +204,32 @@ Result<CheckpointInfo> readHeader(FrameReader& in)
     const std::string_view history = bytes.raw(info.history.size());
     info.seq = bytes.u64();
     info.lastTimeUs = bytes.i64();
-    if (!bytes.ok() || !bytes.atEnd() || magic != kMagic || format != kFormat ||
-        frame.value().kind != FrameKind::Header)
-        return in.wrong("not a checkpoint of a known format");
+    if (!bytes.ok() || magic != kMagic || frame.value().kind != FrameKind::Header)
+        return in.wrong("not a checkpoint");
+    if (format != kFormat)
+        return in.unknown("a checkpoint of format " + std::to_string(format) + ",");
+    if (!bytes.atEnd())
+        return in.wrong("the header is too long");
     std::memcpy(info.history.data(), history.data(), history.size());
     return info;
 }
 
 Status writeFrames(File& file, const CheckpointInfo& info, const Cut& cut,
-                   const std::function<void()>& between, uint64_t& bytes)
+                   const CheckpointPace& pace, uint64_t& bytes)
 {
-    FrameWriter out(file);
+    FrameWriter out(file, pace);
     Status status = out.write(FrameKind::Header, encodeHeader(info));
     for (const ViewCodec& codec : kViews) {
         if (!status)
             return status;
         std::string name;
-        ByteWriter(name).text(codec.view.name);
-        ByteWriter(name).u32(codec.view.version);
+        ByteWriter(name).text(codec.format.name);
+        ByteWriter(name).u32(codec.format.version);
         status = out.write(FrameKind::View, name);
         if (status)
             status = codec.save(cut, [&](std::string_view block) {
-                between();
+                if (pace.between)
+                    pace.between();
                 return out.write(FrameKind::Block, block);
             });
     }
@@ -191,17 +242,97 @@ Status writeFrames(File& file, const CheckpointInfo& info, const Cut& cut,
     return status ? file.sync() : status;
 }
 
-Result<const ViewCodec*> findView(const FrameReader& in, std::string_view payload)
+// What a View frame announces.
+struct Announced {
+    const ViewCodec* codec = nullptr;
+    uint32_t version = 0;
+
+    bool isRead() const { return version == codec->format.version; }
+};
+
+Result<Announced> readAnnounced(const FrameReader& in, std::string_view payload)
 {
     ByteReader bytes(payload);
     const std::string_view name = bytes.text();
     const uint32_t version = bytes.u32();
+    if (!bytes.ok() || !bytes.atEnd())
+        return in.wrong("a view's name cannot be read");
     for (const ViewCodec& codec : kViews) {
-        if (bytes.ok() && bytes.atEnd() && name == codec.view.name && version == codec.view.version)
-            return &codec;
+        if (name == codec.format.name)
+            return Announced{&codec, version};
     }
-    return in.wrong("view " + std::string(name) + " of version " + std::to_string(version) +
-                    " is not known to this version of the server");
+    return in.unknown("holds a view \"" + std::string(name) + "\"");
+}
+
+// One walk over a checkpoint's frames behind the header, up to its end.
+Status readFrames(FrameReader& in, File& file, Store& store, ViewSet wanted,
+                  LoadedCheckpoint& loaded)
+{
+    const ViewCodec* view = nullptr; // whose blocks come; null before the first
+    bool skipping = false;           // these blocks
+    loaded.missing = wanted;
+    while (true) {
+        const uint64_t before = in.count();
+        auto frame = in.next();
+        if (!frame)
+            return frame.status();
+        const std::string_view payload = frame.value().payload;
+        if (frame.value().kind == FrameKind::View) {
+            const auto announced = readAnnounced(in, payload);
+            if (!announced)
+                return announced.status();
+            view = announced.value().codec;
+            const bool isWanted = wanted.has(view->view);
+            skipping = !isWanted || !announced.value().isRead();
+            if (!skipping)
+                loaded.missing.remove(view->view);
+            else if (isWanted)
+                loaded.foreign += (loaded.foreign.empty() ? "" : ", ") +
+                                  std::string(view->format.name) + " of version " +
+                                  std::to_string(announced.value().version);
+        } else if (frame.value().kind == FrameKind::Block && view) {
+            const Status status = skipping ? Status() : (store.*view->load)(payload);
+            if (!status)
+                return in.wrong(status.error().text);
+        } else if (frame.value().kind == FrameKind::End) {
+            ByteReader bytes(payload);
+            auto size = file.size();
+            if (!size)
+                return size.status();
+            if (bytes.u64() != before || !bytes.atEnd() || size.value() != in.offset())
+                return in.wrong("the end does not stand at the end");
+            return {};
+        } else {
+            return in.wrong("a frame stands where it must not");
+        }
+    }
+}
+
+// Whether this code reads all views in there. Looks at the frames' heads and at the names of views,
+// not at the blocks. Code::Damaged as far as that tells.
+Result<bool> isReadable(Directory& directory, const std::string& name)
+{
+    auto file = directory.open(name, OpenMode::Read);
+    if (!file)
+        return file.error();
+    FrameReader in(*file.value());
+    if (const auto info = readHeader(in); !info)
+        return info.error();
+    ViewSet read;
+    while (true) {
+        auto frame = in.next(FrameReader::Blocks::Skip);
+        if (!frame)
+            return frame.error();
+        if (frame.value().kind == FrameKind::End)
+            return read == ViewSet::all();
+        if (frame.value().kind != FrameKind::View)
+            continue;
+        const auto announced = readAnnounced(in, frame.value().payload);
+        if (!announced)
+            return announced.error().code == Code::Usage ? Result<bool>(false) : announced.error();
+        if (announced.value().isRead())
+            read.add(announced.value().codec->view);
+    }
 }
 
 } // namespace
@@ -217,7 +348,7 @@ std::string checkpointName(const CheckpointInfo& info)
 }
 
 Result<uint64_t> writeCheckpoint(Directory& directory, const CheckpointInfo& info, const Cut& cut,
-                                 const std::function<void()>& between)
+                                 const CheckpointPace& pace)
 {
     auto left = directory.exists(kTemporary);
     if (!left)
@@ -232,7 +363,7 @@ Result<uint64_t> writeCheckpoint(Directory& directory, const CheckpointInfo& inf
         auto file = directory.open(kTemporary, OpenMode::Create);
         if (!file)
             return file.error();
-        status = writeFrames(*file.value(), info, cut, between, bytes);
+        status = writeFrames(*file.value(), info, cut, pace, bytes);
     }
     if (status)
         status = directory.rename(kTemporary, checkpointName(info));
@@ -274,7 +405,8 @@ Result<CheckpointInfo> readCheckpointInfo(Directory& directory, const std::strin
     return readHeader(in);
 }
 
-Result<CheckpointInfo> loadCheckpoint(Directory& directory, const std::string& name, Store& store)
+Result<LoadedCheckpoint> loadCheckpoint(Directory& directory, const std::string& name, Store& store,
+                                        ViewSet wanted)
 {
     auto file = directory.open(name, OpenMode::Read);
     if (!file)
@@ -283,34 +415,12 @@ Result<CheckpointInfo> loadCheckpoint(Directory& directory, const std::string& n
     auto info = readHeader(in);
     if (!info)
         return info.error();
-    const ViewCodec* view = nullptr;
-    while (true) {
-        const uint64_t before = in.count();
-        auto frame = in.next();
-        if (!frame)
-            return frame.error();
-        const std::string& payload = frame.value().payload;
-        if (frame.value().kind == FrameKind::View) {
-            auto found = findView(in, payload);
-            if (!found)
-                return found.error();
-            view = found.value();
-        } else if (frame.value().kind == FrameKind::Block && view) {
-            if (Status status = (store.*view->load)(payload); !status)
-                return in.wrong(status.error().text);
-        } else if (frame.value().kind == FrameKind::End) {
-            ByteReader bytes(payload);
-            auto size = file.value()->size();
-            if (!size)
-                return size.error();
-            if (bytes.u64() != before || !bytes.atEnd() || size.value() != in.offset())
-                return in.wrong("the end does not stand at the end");
-            store.loaded(info.value().seq, info.value().lastTimeUs);
-            return info;
-        } else {
-            return in.wrong("a frame stands where it must not");
-        }
-    }
+    LoadedCheckpoint loaded;
+    static_cast<CheckpointInfo&>(loaded) = info.value();
+    if (Status status = readFrames(in, *file.value(), store, wanted, loaded); !status)
+        return status.error();
+    store.loaded(loaded.seq, loaded.lastTimeUs);
+    return loaded;
 }
 
 Result<uint64_t> pruneCheckpoints(Directory& directory, const HistoryId& history, size_t keep)
@@ -322,7 +432,11 @@ Result<uint64_t> pruneCheckpoints(Directory& directory, const HistoryId& history
     size_t kept = 0;
     for (const std::string& name : names.value()) {
         auto info = readCheckpointInfo(directory, name);
-        if (info && info.value().history == history && kept < keep) {
+        const bool isOurs = info && info.value().history == history && kept < keep;
+        const auto readable = isOurs ? isReadable(directory, name) : Result<bool>(false);
+        if (!readable && readable.error().code != Code::Damaged)
+            return readable.error();
+        if (readable && readable.value()) {
             ++kept;
             oldest = info.value().seq;
             continue;

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "engine/engine.h"
+#include "engine/replay.h"
 
 namespace fluxion {
 
@@ -181,7 +182,7 @@ void Engine::applyCommitted()
         if (m_broadcast.begin(batch->lastSeq()))
             events = std::make_shared<EventBatch>(*batch);
         const int64_t from = m_clock.steadyUs();
-        if (Status status = applyBatch(*batch, events.get()); !status) {
+        if (Status status = applyAndTell(*batch, events.get()); !status) {
             // The views would no longer be what the log says; only a restart can tell.
             m_sink(LogLevel::Error, "a committed batch cannot be applied: " + status.error().text);
             std::abort();
@@ -194,25 +195,14 @@ void Engine::applyCommitted()
 }
 
 // With `events`, also what the batch changes, for subscribers: those point into its own copy.
-Status Engine::applyBatch(const BatchView& batch, EventBatch* events)
+Status Engine::applyAndTell(const BatchView& batch, EventBatch* events)
 {
-    EntryCursor cursor(events ? events->view(batch) : batch);
-    uint64_t seq = 0;
-    Entry entry;
-    while (cursor.next(seq, entry)) {
-        if (seq <= appliedSeq())
-            continue; // a checkpoint holds it already
-        auto fact = decodeFact(entry.type, entry.payload);
-        if (!fact)
-            return {fact.error().code, "seq " + std::to_string(seq) + ": " + fact.error().text};
-        if (events)
-            tellEntry(seq, entry, fact.value(), *events);
-        const FactType type = static_cast<FactType>(entry.type);
-        m_keysChanged |= type == FactType::ApiKeySet || type == FactType::ApiKeyRemoved;
-        if (Status status = m_store->apply(entry.tenant, seq, entry.timeUs, fact.value()); !status)
-            return status;
-    }
-    return {};
+    return applyBatch(*m_store, events ? events->view(batch) : batch,
+                      [&](uint64_t seq, const Entry& entry, const Fact& fact) {
+                          if (events)
+                              tellEntry(seq, entry, fact, *events);
+                          m_keysChanged |= viewsOf(typeOf(fact)).has(View::ApiKeys);
+                      });
 }
 
 // Before the entry is applied: what it will change, and what was there.

@@ -70,7 +70,7 @@ Status Engine::stop()
         step();
     if (m_readOnly)
         return {Code::ReadOnly, "a write to the log failed; the log stays as after a crash"};
-    if (m_directory && appliedSeq() > m_checkpointSeq) {
+    if (m_directory && (appliedSeq() > m_checkpointSeq || m_checkpointWanted)) {
         if (Status status = checkpointOf(openCut()); !status)
             m_sink(LogLevel::Warning, "no checkpoint at the stop: " + status.error().text);
     }

@@ -20,6 +20,7 @@
 #include "engine/decider.h"
 #include "engine/patch_lanes.h"
 #include "engine/proposal.h"
+#include "engine/start_views.h"
 #include "io/file.h"
 #include "live/live_source.h"
 #include "log/file_log.h"
@@ -37,6 +38,7 @@ struct EngineOptions {
     uint64_t checkpointLogBytes = 256 * 1024 * 1024; // log since the last one
     int64_t syncIntervalUs = 100 * 1000;             // with Durability::Interval
     int64_t sweepIntervalUs = 10 * int64_t{1000000}; // between looks for documents that rest
+    StartReplay::OnProgress onRebuild = {};          // called by Engine::open()
 };
 
 // What a checkpoint was.
@@ -129,8 +131,9 @@ class Engine : public LiveSource {
     Status recover();
     Status recoverWhole();
     Status checkIdentity();
-    Status recoverViews(uint64_t& checkpointSeq);
-    Status applyBatch(const BatchView& batch, EventBatch* events = nullptr);
+    Result<StartViews> loadViews();
+    Status replayOnto(StartViews& views);
+    Status applyAndTell(const BatchView& batch, EventBatch* events);
     void tellEntry(uint64_t seq, const Entry& entry, const Fact& fact, EventBatch& events) const;
     Status nameNewHistory();
     Status loadInstallationSecret();
@@ -152,12 +155,14 @@ class Engine : public LiveSource {
     void answer(std::vector<Undecided>& group, const Status& status);
     void wakeAwaiting();
     void serveCutRequest();
+    void serveLog();
     void syncIfDue();
 
     void maintenanceLoop();
     void maintain();
     bool checkpointIsDue() const;
     Status checkpointOf(const Cut& cut);
+    CheckpointPace paceOfCheckpoint();
     void serveCheckpointRequests();
     void forgetTombstones();
     void forgetIn(const Cut::Part& part, uint64_t oldestSeq);
@@ -193,6 +198,7 @@ class Engine : public LiveSource {
     // Maintenance thread.
     std::vector<std::string> m_passedOver; // damaged checkpoints; they go with the next good one
     uint64_t m_checkpointSeq = 0;
+    bool m_checkpointWanted = false; // although nothing has changed since
     uint64_t m_checkpointAppended = 0;
     int64_t m_checkpointAtUs = 0;
     int64_t m_sweptAtUs = 0;

@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kKeptCheckpoints = 2;
 constexpr int64_t kForgetIntervalUs = 60 * int64_t{1000000};
 constexpr size_t kKeysForgottenAtOnce = 1000;
+constexpr int64_t kLongestRestUs = 20 * kUsPerMs; // of a checkpoint, after each MiB
 
 } // namespace
 
@@ -43,12 +44,13 @@ Status Engine::checkpointOf(const Cut& cut)
     const CheckpointInfo info{m_log->history(), cut.seq, cut.timeUs};
     const uint64_t appended = m_log->appendedBytes();
     const int64_t begunUs = m_clock.steadyUs();
-    auto written = writeCheckpoint(*m_directory, info, cut, [this] { syncIfDue(); });
+    auto written = writeCheckpoint(*m_directory, info, cut, paceOfCheckpoint());
     if (!written)
         return written.status();
     if (Status status = removePassedOver(info); !status)
         return status;
     m_checkpointSeq = info.seq;
+    m_checkpointWanted = false;
     m_checkpointAppended = appended;
     m_checkpointAtUs = m_clock.steadyUs();
     {
@@ -60,6 +62,24 @@ Status Engine::checkpointOf(const Cut& cut)
     if (!oldest)
         return oldest.status();
     return oldest.value() ? m_log->release(oldest.value()) : Status();
+}
+
+// Beside writes it leaves the disk, and a core, to them half of the time. The first look at the
+// clock is the beginning's.
+CheckpointPace Engine::paceOfCheckpoint()
+{
+    CheckpointPace pace;
+    pace.between = [this] { serveLog(); };
+    if (!m_checkpointing)
+        return pace; // at a stop: nobody writes
+    pace.rest = [this, fromUs = m_clock.steadyUs()]() mutable {
+        const int64_t workedUs = m_clock.steadyUs() - fromUs;
+        if (!m_queue.closed())
+            std::this_thread::sleep_for(
+                std::chrono::microseconds(std::min(workedUs, kLongestRestUs)));
+        fromUs = m_clock.steadyUs();
+    };
+    return pace;
 }
 
 // Damaged ones would otherwise be counted as kept, in place of good ones.
@@ -162,17 +182,16 @@ void Engine::forgetIn(const Cut::Part& part, uint64_t oldestSeq)
 
 bool Engine::checkpointIsDue() const
 {
-    if (!m_directory || m_readOnly || appliedSeq() == m_checkpointSeq)
+    if (!m_directory || m_readOnly || (appliedSeq() == m_checkpointSeq && !m_checkpointWanted))
         return false;
-    return m_log->appendedBytes() - m_checkpointAppended >= m_options.checkpointLogBytes ||
+    return m_checkpointWanted ||
+           m_log->appendedBytes() - m_checkpointAppended >= m_options.checkpointLogBytes ||
            m_clock.steadyUs() - m_checkpointAtUs >= m_options.checkpointIntervalUs;
 }
 
 void Engine::maintain()
 {
-    if (Status status = m_log->prepare(); !status)
-        m_sink(LogLevel::Warning, "no next segment yet: " + status.error().text);
-    syncIfDue();
+    serveLog();
     if (m_clock.steadyUs() - m_sweptAtUs >= m_options.sweepIntervalUs) {
         m_sweptAtUs = m_clock.steadyUs();
         m_store->startSweep();
@@ -185,14 +204,22 @@ void Engine::maintain()
     if (checkpointIsDue()) {
         if (Status status = checkpoint(); !status) {
             m_sink(LogLevel::Warning, "no checkpoint: " + status.error().text);
+            m_checkpointWanted = false;
             m_checkpointAtUs = m_clock.steadyUs(); // tried; again after the interval
             m_checkpointAppended = m_log->appendedBytes();
         }
     }
 }
 
-// Beside the commit thread, so that a slow sync holds up no write; and between the blocks of a
-// checkpoint, so that a long one holds up no sync.
+// Beside the commit thread, so that neither a new segment nor a slow sync holds up a write; and
+// between the blocks of a checkpoint, so that a long one holds up neither.
+void Engine::serveLog()
+{
+    if (Status status = m_log->prepare(); !status)
+        m_sink(LogLevel::Warning, "no next segment yet: " + status.error().text);
+    syncIfDue();
+}
+
 void Engine::syncIfDue()
 {
     if (m_options.log.durability != Durability::Interval || !m_directory || m_readOnly ||

@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 #include "engine/installation.h"
 #include "engine/salvage.h"
+#include "engine/start_views.h"
 
 namespace fluxion {
 
@@ -15,8 +16,6 @@ Status Engine::recover()
         return status;
     m_fileLog = nullptr;
     m_log.reset();
-    m_store = std::make_unique<Store>();
-    m_passedOver.clear();
     if (Status salvaged = salvageFolder(*m_directory, status.error(), m_clock.wallUs(), m_sink);
         !salvaged)
         return salvaged;
@@ -27,19 +26,17 @@ Status Engine::recoverWhole()
 {
     if (Status status = checkIdentity(); !status)
         return status;
+    // The views first: a folder that this version cannot read must be left as it is.
+    auto views = loadViews();
+    if (!views)
+        return views.status();
     auto log = FileLog::open(*m_directory, m_options.log, m_clock, m_sink);
     if (!log)
         return log.status();
     m_fileLog = log.value().get();
     m_log = std::move(log.value());
     m_durable = m_options.log.durability == Durability::Always;
-    uint64_t checkpointSeq = 0;
-    if (Status status = recoverViews(checkpointSeq); !status)
-        return status;
-    m_checkpointSeq = checkpointSeq;
-    if (Status status = m_fileLog->replay(
-            checkpointSeq, [this](const BatchView& batch) { return applyBatch(batch); });
-        !status)
+    if (Status status = replayOnto(views.value()); !status)
         return status;
     if (Status status = loadInstallationSecret(); !status)
         return status;
@@ -65,35 +62,43 @@ Status Engine::checkIdentity()
 
 // A checkpoint that fails its checks falls back to the one before, with a line; the log reaches
 // back to that one.
-Status Engine::recoverViews(uint64_t& checkpointSeq)
+Result<StartViews> Engine::loadViews()
 {
-    auto names = listCheckpoints(*m_directory);
-    if (!names)
-        return names.status();
-    std::optional<Error> firstDamage;
-    for (const std::string& name : names.value()) {
-        auto info = loadCheckpoint(*m_directory, name, *m_store);
-        if (info && info.value().history == m_log->history()) {
-            checkpointSeq = info.value().seq;
-            return {};
-        }
-        m_store = std::make_unique<Store>();
-        if (info)
-            continue; // of another history
-        if (info.error().code != Code::Damaged)
-            return info.status();
-        m_sink(LogLevel::Error, "checkpoint passed over: " + info.error().text);
-        m_passedOver.push_back(name);
-        if (!firstDamage)
-            firstDamage = info.error();
+    const auto identity = readIdentity(*m_directory);
+    if (!identity)
+        return identity.error();
+    if (!identity.value())
+        return StartViews(); // a new folder
+    auto views = loadStartViews(*m_directory, identity.value()->history);
+    if (!views)
+        return views;
+    m_passedOver.clear();
+    for (const StartViews::Damaged& damaged : views.value().damaged) {
+        m_sink(LogLevel::Error, "checkpoint passed over: " + damaged.error.text);
+        m_passedOver.push_back(damaged.checkpoint);
     }
     // Without a checkpoint the log must hold everything from the history's start.
-    if (m_fileLog->startSeq() == 0)
-        return {};
-    if (firstDamage)
-        return *firstDamage;
+    const uint64_t startSeq = identity.value()->startSeq;
+    if (!views.value().checkpoint.empty() || startSeq == 0)
+        return views;
+    if (!views.value().damaged.empty())
+        return views.value().damaged.front().error;
     return {Code::Damaged, m_directory->path() + ": the checkpoint that this history starts from " +
-                               "is missing (seq " + std::to_string(m_fileLog->startSeq()) + ")"};
+                               "is missing (seq " + std::to_string(startSeq) + ")"};
+}
+
+Status Engine::replayOnto(StartViews& views)
+{
+    StartReplay replay(views, m_clock, m_sink, m_options.onRebuild);
+    Status status = m_fileLog->replay(
+        views.readAfter(), [&](const BatchView& batch) { return replay.apply(batch); }, views.seq);
+    if (status)
+        status = replay.finish();
+    m_store = std::move(views.store);
+    m_checkpointSeq = views.seq;
+    // What was rebuilt should be so once only.
+    m_checkpointWanted = !views.rebuilt.empty();
+    return status;
 }
 
 // Clients may have seen what is gone: no position of before may be resumed from.

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "engine/checkpoint.h"
 #include "engine/installation.h"
-#include "engine/replay.h"
+#include "engine/start_views.h"
 #include "log/sealed_file.h"
 #include "log/verify.h"
 
@@ -96,24 +96,27 @@ Result<std::optional<HistoryId>> historyOfCheckpoints(Directory& directory)
 
 // Applies the log up to the first batch that does not hold, or says what cannot be: then again, up
 // to the one before, as the store is of no use.
-Status applyPrefix(Directory& directory, const LogHead& head, Whole& whole)
+Status applyPrefix(Directory& directory, const LogHead& head, const LogSink& sink, Whole& whole)
 {
     uint64_t limit = UINT64_MAX; // seqs from here on are out
     while (true) {
-        auto store = loadNewestCheckpoint(directory, whole.history);
-        if (!store)
-            return store.status();
-        whole.store = std::move(store.value());
-        whole.checkpointSeq = whole.store->appliedSeq();
+        auto views = loadStartViews(directory, whole.history);
+        if (!views)
+            return views.status();
+        StartReplay replay(views.value(), systemClock(), sink);
         uint64_t refused = 0;
-        Status status = readWholePrefix(directory, head, whole.checkpointSeq,
+        Status status = readWholePrefix(directory, head, views.value().readAfter(),
                                         [&](const BatchView& batch) -> Status {
                                             if (batch.firstSeq >= limit)
                                                 return {};
-                                            Status applied = applyBatch(*whole.store, batch);
+                                            Status applied = replay.apply(batch);
                                             refused = applied ? refused : batch.firstSeq;
                                             return applied;
                                         });
+        whole.store = std::move(views.value().store);
+        whole.checkpointSeq = views.value().seq;
+        if (status)
+            status = replay.finish();
         if (status || refused == 0)
             return status;
         limit = refused;
@@ -137,7 +140,7 @@ Result<uint64_t> lastSeenSeq(Directory& directory, const LogHead& head)
     return last;
 }
 
-Result<Whole> findWhole(Directory& directory)
+Result<Whole> findWhole(Directory& directory, const LogSink& sink)
 {
     auto head = readLogHead(directory);
     if (!head)
@@ -152,7 +155,7 @@ Result<Whole> findWhole(Directory& directory)
         return nothingLeft(directory, "neither identity nor a segment nor a checkpoint holds");
     Whole whole;
     whole.history = *head.value().history;
-    if (Status status = applyPrefix(directory, head.value(), whole); !status)
+    if (Status status = applyPrefix(directory, head.value(), sink, whole); !status)
         return status.error();
     if (whole.store->appliedSeq() == 0)
         return nothingLeft(directory, "no checkpoint holds, and the log from seq 1 on does not");
@@ -255,7 +258,7 @@ void tellWhatIsLost(const Whole& whole, const LogSink& sink)
 Status salvageFolder(Directory& directory, const Error& damage, int64_t wallUs, const LogSink& sink)
 {
     sink(LogLevel::Error, "salvage: " + damage.text);
-    auto whole = findWhole(directory);
+    auto whole = findWhole(directory, sink);
     if (!whole)
         return whole.status();
     Store& store = *whole.value().store;

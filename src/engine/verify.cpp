@@ -7,8 +7,8 @@
 
 #include "engine/checkpoint.h"
 #include "engine/installation.h"
-#include "engine/replay.h"
 #include "engine/salvage.h"
+#include "engine/start_views.h"
 #include "io/directory_lock.h"
 #include "log/verify.h"
 
@@ -34,8 +34,10 @@ class Verification {
 
     Directory& m_directory;
     std::map<std::string, FileReport> m_files;
-    std::unique_ptr<Store> m_store; // what a start would come to
-    bool m_hasCheckpoint = false;   // of this history, one that holds
+    const LogSink m_silence = nullSink();
+    StartViews m_views; // what a start would come to
+    std::optional<StartReplay> m_replay;
+    bool m_hasCheckpoint = false; // of this history, one that holds
     uint64_t m_checkpointSeq = 0;
     int64_t m_lastTimeUs = INT64_MIN;
 };
@@ -79,6 +81,8 @@ Status Verification::readCheckpoints(const LogHead& head)
                                                  : info.error().text.substr(at + name.size() + 2);
         } else {
             file.holds = "seq " + std::to_string(info.value().seq);
+            if (!info.value().foreign.empty())
+                file.note = info.value().foreign + ", which a start rebuilds from the log";
             if (info.value().history != head.history)
                 file.note = "of another history, unused";
             else if (!m_hasCheckpoint) {
@@ -89,10 +93,11 @@ Status Verification::readCheckpoints(const LogHead& head)
         add(std::move(file));
     }
     // Once more, so that there are never two in memory.
-    auto store = loadNewestCheckpoint(m_directory, head.history.value_or(HistoryId{}));
-    if (!store)
-        return store.status();
-    m_store = std::move(store.value());
+    auto views = loadStartViews(m_directory, head.history.value_or(HistoryId{}));
+    if (!views)
+        return views.status();
+    m_views = std::move(views.value());
+    m_replay.emplace(m_views, systemClock(), m_silence);
     return {};
 }
 
@@ -110,10 +115,7 @@ Status Verification::check(const BatchView& batch)
             return {Code::Damaged, where + fact.error().text};
     }
     // Behind a gap nothing can be applied.
-    const uint64_t applied = m_store->appliedSeq();
-    if (batch.firstSeq > applied + 1 || batch.lastSeq() <= applied)
-        return {};
-    return applyBatch(*m_store, batch);
+    return batch.firstSeq > m_views.store->appliedSeq() + 1 ? Status() : m_replay->apply(batch);
 }
 
 Status Verification::readLog(const LogHead& head)
@@ -156,7 +158,7 @@ Status Verification::readInstallation()
         add({kInstallationName, {}, "damaged at offset 0: checksum does not match", {}});
     else if (secret.value())
         add({kInstallationName, {}, {}, {}});
-    else if (m_store->apiKeys().count() > 0)
+    else if (m_views.store->apiKeys().count() > 0)
         add({kInstallationName, {}, "missing, though there are API keys hashed with it", {}});
     return {};
 }

@@ -43,8 +43,9 @@ class FileLog final : public Log {
 
     // Hands out every committed batch that holds a seq after `after` (the first may begin before
     // it), and finds the end. Code::Damaged, naming file and offset, when something acknowledged is
-    // missing or fails its checks. Once.
-    Status replay(uint64_t after, const std::function<Status(const BatchView&)>& visit);
+    // missing or fails its checks, or it ends before `checkpointSeq`. Once.
+    Status replay(uint64_t after, const std::function<Status(const BatchView&)>& visit,
+                  uint64_t checkpointSeq = 0);
 
     // The last server did not sync every batch and was not stopped in order: what clients saw may
     // be gone, so the history must get a new name before start().

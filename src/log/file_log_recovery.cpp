@@ -1,5 +1,7 @@
 // What FileLog does before start(): finding, checking and reading what an earlier run left.
 
+#include <algorithm>
+
 #include "log/file_log.h"
 
 namespace fluxion {
@@ -46,8 +48,10 @@ Status FileLog::readFolder()
     return storeIdentity();
 }
 
-Status FileLog::replay(uint64_t after, const std::function<Status(const BatchView&)>& visit)
+Status FileLog::replay(uint64_t after, const std::function<Status(const BatchView&)>& visit,
+                       uint64_t checkpointSeq)
 {
+    checkpointSeq = std::max(after, checkpointSeq);
     m_needsNewHistory = m_identity.lax && !closedInOrder();
     m_lastSeq = m_identity.startSeq;
     if (Status status = readSegments(after, visit); !status)
@@ -57,11 +61,11 @@ Status FileLog::replay(uint64_t after, const std::function<Status(const BatchVie
                                    "/closed: damaged at offset 24: the log was closed after seq " +
                                    std::to_string(m_closed->lastSeq) + " and now ends after " +
                                    std::to_string(m_lastSeq)};
-    if (m_lastSeq < after)
+    if (m_lastSeq < checkpointSeq)
         return {Code::Damaged, m_directory.path() +
                                    ": damaged at offset 0: the log ends after seq " +
                                    std::to_string(m_lastSeq) + ", a checkpoint was made at " +
-                                   std::to_string(after)};
+                                   std::to_string(checkpointSeq)};
     return {};
 }
 

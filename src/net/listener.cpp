@@ -15,8 +15,18 @@ constexpr int kBacklog = 4096;
 
 } // namespace
 
+void Listener::answerNotReady(const std::string& json, const std::string& text)
+{
+    if (!m_limits.tls.isNull())
+        return;
+    if (!m_notReady)
+        m_notReady = std::make_unique<NotReady>(static_cast<int>(socketDescriptor()));
+    m_notReady->answer(json, text);
+}
+
 void Listener::attach(const Service& service, int ioThreads)
 {
+    m_notReady.reset();
     m_shared = std::make_unique<NetShared>(service, m_limits, m_sink);
     for (int i = 0; i < ioThreads; ++i)
         m_loops.push_back(std::make_unique<IoLoop>(*m_shared));

@@ -9,6 +9,7 @@
 #include <QTcpServer>
 
 #include "net/io_loop.h"
+#include "net/not_ready.h"
 
 namespace fluxion {
 
@@ -23,6 +24,9 @@ class Listener : public QTcpServer {
     // Binds; connections wait in the kernel until the event loop runs and startServing() was
     // called. Code::Usage when it cannot.
     Status bind(const std::string& host, uint16_t port);
+    // Before attach(), during a start that takes long, again and again: who asks is told that the
+    // server is not ready, /health/ready with this JSON. With TLS they go on waiting.
+    void answerNotReady(const std::string& json, const std::string& text);
     // Makes the I/O threads. `service` outlives the listener's stop().
     void attach(const Service& service, int ioThreads);
     // After attach(): the mailboxes that the engine has to know before it starts.
@@ -40,6 +44,7 @@ class Listener : public QTcpServer {
   private:
     const NetLimits m_limits;
     const LogSink m_sink;
+    std::unique_ptr<NotReady> m_notReady; // until attach()
     std::unique_ptr<NetShared> m_shared;
     std::vector<std::unique_ptr<IoLoop>> m_loops;
     size_t m_next = 0;

@@ -126,6 +126,16 @@ Result<NetLimits> netLimits(const Settings& s, const LogSink& sink)
     return l;
 }
 
+std::string rebuildJson(const RebuildProgress& progress)
+{
+    return "{\"status\":\"rebuilding\",\"views\":\"" + progress.views +
+           "\",\"percent\":" + std::to_string(progress.percent()) +
+           ",\"seq\":" + std::to_string(progress.seq) +
+           ",\"of_seq\":" + std::to_string(progress.ofSeq) +
+           ",\"entries\":" + std::to_string(progress.entries) +
+           ",\"ms\":" + std::to_string(progress.tookUs / kUsPerMs) + "}";
+}
+
 // Whether what stands there is another user's, who lets us not use it.
 bool isClosedToUs(const std::string& path, int access)
 {
@@ -177,7 +187,12 @@ Status serve(const Settings& settings, LogSink sink)
     // where the system would ignore it, for process 1 of a container.
     StopSignals signals;
     QObject::connect(&signals, &StopSignals::arrived, qApp, [&] { qApp->quit(); });
-    auto engine = Engine::open(engineOptions(settings), directory.get(), systemClock(), sink);
+    EngineOptions options = engineOptions(settings);
+    options.onRebuild = [&listener](const RebuildProgress& progress) {
+        listener.answerNotReady(rebuildJson(progress), "the server is starting: rebuilding " +
+                                                           progress.views + " from its log");
+    };
+    auto engine = Engine::open(std::move(options), directory.get(), systemClock(), sink);
     if (!engine)
         return engine.status();
 

@@ -185,13 +185,17 @@ void Collection::forget(const std::vector<std::string_view>& keys, uint64_t vers
     updateFlags();
 }
 
-Collection::SeriesPin Collection::drop(uint64_t seq)
+Collection::SeriesPin Collection::drop(uint64_t seq, ViewSet views)
 {
     std::unique_lock guard(m_lock);
-    SeriesPin dropped{m_documents.pin(), m_documentCount};
-    m_documents.clear();
-    m_documentCount = 0;
-    m_values.dropAll(seq);
+    SeriesPin dropped;
+    if (views.has(View::Series)) {
+        dropped = {m_documents.pin(), m_documentCount};
+        m_documents.clear();
+        m_documentCount = 0;
+    }
+    if (views.has(View::Values))
+        m_values.dropAll(seq);
     updateFlags();
     return dropped;
 }

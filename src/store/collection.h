@@ -21,6 +21,7 @@
 #include "store/paged_table.h"
 #include "store/shared_value.h"
 #include "store/values.h"
+#include "store/views.h"
 
 namespace fluxion {
 
@@ -80,9 +81,9 @@ class Collection {
     std::vector<int64_t> put(const std::vector<ValueItem>& items);
     // Drops the tombstones of these keys, and raises the floor from which new versions count.
     void forget(const std::vector<std::string_view>& keys, uint64_t versionFloor);
-    // Removes all records and keys. Returns what is left of the documents, whose release takes
-    // time.
-    SeriesPin drop(uint64_t seq);
+    // Removes all records and keys, of the views named. Returns what is left of the documents,
+    // whose release takes time.
+    SeriesPin drop(uint64_t seq, ViewSet views = ViewSet::all());
 
     // At start, from a checkpoint. Code::Damaged if this was loaded before, or fails its checks.
     Status loadDocument(std::string_view document, bool continued, ByteReader& in);
@@ -103,8 +104,8 @@ class Collection {
     bool findMergeable(size_t pageIndex, uint64_t idleSeq, std::vector<Mergeable>& found) const;
 
   private:
-    Ref<Document> findDocument(std::string_view name, uint32_t& id) const;
     KeyState look(std::string_view key, Ref<const ValueBlob>& blob) const; // as Values::get()
+    Ref<Document> findDocument(std::string_view name, uint32_t& id) const;
     void insertRecord(const RecordFact& record, uint64_t seq, std::vector<std::string_view>& due);
     Ref<Document> eraseLocked(uint64_t hash, size_t index);
     void updateFlags();

@@ -80,6 +80,7 @@ struct Store::Applier {
     Store& store;
     uint32_t tenant;
     uint64_t seq;
+    ViewSet views; // meets those that the fact changes
 
     template <class Change> void existing(std::string_view name, Change&& change)
     {
@@ -138,8 +139,9 @@ struct Store::Applier {
     }
     Status operator()(const CollectionDroppedFact& f)
     {
-        existing(f.collection, [&](Collection& c) { store.m_merges.discard(c.drop(seq)); });
-        store.m_expiries.drop(tenant, f.collection);
+        existing(f.collection, [&](Collection& c) { store.m_merges.discard(c.drop(seq, views)); });
+        if (views.has(View::Values))
+            store.m_expiries.drop(tenant, f.collection);
         return {};
     }
     Status operator()(const KeySetFact& f)
@@ -186,9 +188,16 @@ Status Store::apply(uint32_t tenant, uint64_t seq, int64_t timeUs, const Fact& f
 {
     if (seq <= appliedSeq())
         return {Code::Damaged, "entry " + std::to_string(seq) + " was applied before"};
-    if (Status status = std::visit(Applier{*this, tenant, seq}, fact); !status.ok())
+    if (Status status = std::visit(Applier{*this, tenant, seq, ViewSet::all()}, fact); !status)
         return status;
     return skip(seq, timeUs);
+}
+
+Status Store::rebuild(ViewSet views, uint32_t tenant, uint64_t seq, const Fact& fact)
+{
+    if (!views.meets(viewsOf(typeOf(fact))))
+        return {};
+    return std::visit(Applier{*this, tenant, seq, views}, fact);
 }
 
 Status Store::skip(uint64_t seq, int64_t timeUs)

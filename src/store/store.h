@@ -24,17 +24,9 @@
 #include "store/expiries.h"
 #include "store/facts.h"
 #include "store/merge_queue.h"
+#include "store/views.h"
 
 namespace fluxion {
-
-// What a view is called in a checkpoint, and the version of its blocks.
-struct ViewFormat {
-    std::string_view name;
-    uint32_t version = 0;
-};
-constexpr ViewFormat kSeriesView{"series", 1};
-constexpr ViewFormat kValuesView{"values", 1};
-constexpr ViewFormat kApiKeysView{"keys", 1};
 
 // Approximate heap use.
 struct StoreMemory {
@@ -68,6 +60,9 @@ class Store {
     // Folds one entry in. Code::Damaged if it cannot follow those before; the views are then
     // to be trusted no more.
     Status apply(uint32_t tenant, uint64_t seq, int64_t timeUs, const Fact& fact);
+    // The same into these views alone, of an entry that the others have: seq and time stay. At
+    // start, as the only thread.
+    Status rebuild(ViewSet views, uint32_t tenant, uint64_t seq, const Fact& fact);
     // For entries that change no view here: only seq and time go on.
     Status skip(uint64_t seq, int64_t timeUs);
     // O(collections + API keys).
@@ -83,7 +78,8 @@ class Store {
     Status loadSeriesBlock(std::string_view block); // in the order written
     Status loadValuesBlock(std::string_view block);
     Status loadApiKeysBlock(std::string_view block);
-    // After the blocks: where the checkpoint stood.
+    // After the blocks: where the checkpoint stood. Of several, of which each gave some views, the
+    // newest counts.
     void loaded(uint64_t seq, int64_t timeUs);
 
     // Maintenance thread.

@@ -242,6 +242,8 @@ Status Store::loadApiKeysBlock(std::string_view block)
 
 void Store::loaded(uint64_t seq, int64_t timeUs)
 {
+    if (seq < appliedSeq())
+        return;
     m_appliedTimeUs.store(timeUs, std::memory_order_release);
     m_appliedSeq.store(seq, std::memory_order_release);
 }

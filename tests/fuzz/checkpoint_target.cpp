@@ -4,7 +4,9 @@
 // the payload of kind 5 describes documents whose chunks are whole, but stand as they like.
 //
 // What loads can be read in every way, merged, written again and loaded with the same content; what
-// does not is refused with file and offset.
+// does not is refused with file and offset, or as another version's.
+
+#include <iterator>
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
@@ -23,6 +25,8 @@ enum Flag : uint8_t {
     kRaw = 1,      // the rest is the file as it is
     kHeadless = 2, // no header of ours before the frames
     kEndless = 4,  // no end of ours behind them
+    kForeign = 8,  // views in another version
+    kPartial = 16, // views that no frame names are not there
 };
 
 enum Kind : uint32_t { kHeader = 1, kView = 2, kBlock = 3, kEnd = 4 };
@@ -117,6 +121,7 @@ std::string framed(fuzz::Input& input, uint8_t flags)
 {
     constexpr ViewFormat kViews[] = {kSeriesView, kValuesView, kApiKeysView};
     Frames frames;
+    bool named[std::size(kViews)] = {};
     if (!(flags & kHeadless))
         frames.add(kHeader, header());
     while (!input.empty()) {
@@ -124,13 +129,20 @@ std::string framed(fuzz::Input& input, uint8_t flags)
         const std::string_view payload = input.bytes(input.number(2));
         if (kind == 0)
             frames.add(kHeader, payload);
-        else if (kind <= 3)
-            frames.add(kView, view(kViews[kind - 1]));
-        else if (kind == 5)
+        else if (kind <= 3) {
+            ViewFormat format = kViews[kind - 1];
+            format.version += flags & kForeign ? 1 : 0;
+            frames.add(kView, view(format));
+            named[kind - 1] = true;
+        } else if (kind == 5)
             frames.add(kBlock, buildDocuments({reinterpret_cast<const uint8_t*>(payload.data()),
                                                payload.size()}));
         else
             frames.add(kBlock, payload);
+    }
+    for (size_t i = 0; i < std::size(kViews) && !(flags & kPartial); ++i) {
+        if (!named[i])
+            frames.add(kView, view(kViews[i]));
     }
     if (!(flags & kEndless)) {
         std::string count;
@@ -171,7 +183,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
     Store store;
     const auto info = loadCheckpoint(*directory, name, store);
     if (!info) {
-        fuzz::checkDamage(info.error(), directory->path() + "/" + name);
+        fuzz::checkRefusal(info.error(), directory->path() + "/" + name);
     } else {
         fuzz::readAll(store);
         checkAgain(info.value(), store);

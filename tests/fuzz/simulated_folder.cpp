@@ -68,6 +68,14 @@ void checkDamage(const Error& error, const std::string& file)
     FUZZ_CHECK(error.text.find(file + ": damaged at offset ") != std::string::npos, error.text);
 }
 
+void checkRefusal(const Error& error, const std::string& file)
+{
+    if (error.code == Code::Usage)
+        FUZZ_CHECK(error.text.find(file + ": ") != std::string::npos, error.text);
+    else
+        checkDamage(error, file);
+}
+
 void readAll(const Store& store)
 {
     const Cut cut = store.openCut();
@@ -104,7 +112,7 @@ Found startOn(const std::shared_ptr<SimDisk>& disk, Durability durability, bool 
     auto engine = Engine::open(smallOptions(durability), directory.get(), clock, nullSink());
     if (!engine) {
         const Error error = engine.status().error();
-        FUZZ_CHECK(error.code == Code::Damaged, error.text);
+        FUZZ_CHECK(error.code == Code::Damaged || error.code == Code::Usage, error.text);
         FUZZ_CHECK(error.text.find(directory->path() + ": ") != std::string::npos ||
                        error.text.find(directory->path() + "/") != std::string::npos,
                    error.text);

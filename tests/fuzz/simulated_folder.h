@@ -23,12 +23,15 @@ struct Found {
     bool operator==(const Found&) const = default;
 };
 
-// Starts an engine on the disk and stops it as a crash does. A refusal must be Code::Damaged and
-// name a file of the folder. With `merge`, merging must leave the content as it is.
+// Starts an engine on the disk and stops it as a crash does. A refusal must be Code::Damaged, or
+// Code::Usage for another version's data, and name a file of the folder. With `merge`, merging must
+// leave the content as it is.
 Found startOn(const std::shared_ptr<SimDisk>& disk, Durability durability, bool merge);
 
 // A refusal for damage that names this file and an offset in it.
 void checkDamage(const Error& error, const std::string& file);
+// The same, or Code::Usage, naming the file: another version of the server wrote it.
+void checkRefusal(const Error& error, const std::string& file);
 
 // Reads every record and key in every way there is: in order, each once, all the ways agree.
 void readAll(const Store& store);

@@ -13,8 +13,9 @@ int main(int argc, char** argv)
     const auto epollTimers = makeEpollTimersTest();
     const auto frameReader = makeFrameReaderTest();
     const auto httpHead = makeHttpHeadTest();
+    const auto notReady = makeNotReadyTest();
     const auto transport = makeTransportTest();
     return fluxion::runQtSuites({epollDispatcher.get(), epollTimers.get(), frameReader.get(),
-                                 httpHead.get(), transport.get()},
+                                 httpHead.get(), notReady.get(), transport.get()},
                                 argc, argv);
 }
