@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <stdexcept>
 #include <thread>
 
@@ -110,13 +111,13 @@ class Checkpoints {
     std::thread m_thread;
 };
 
-LoadResult measureWrites(const Context& context, const Process& server, uint64_t& sent)
+LoadResult measureWrites(const Context& context, const Process& server, const Request& write,
+                         uint64_t& sent)
 {
-    const Request set = setValue();
     Load load;
     load.port = server.port();
     load.key = kKey;
-    load.requests = {&set};
+    load.requests = {&write};
     load.connections = 100;
     load.seconds = context.seconds;
     load.firstNumber = sent;
@@ -126,11 +127,11 @@ LoadResult measureWrites(const Context& context, const Process& server, uint64_t
     return result;
 }
 
-LoadResult measureWritesBeside(const Context& context, const Process& server, uint64_t& sent,
-                               std::vector<Checkpoint>& made)
+LoadResult measureWritesBeside(const Context& context, const Process& server, const Request& write,
+                               uint64_t& sent, std::vector<Checkpoint>& made)
 {
     Checkpoints checkpoints(server);
-    const LoadResult result = measureWrites(context, server, sent);
+    const LoadResult result = measureWrites(context, server, write, sent);
     made = checkpoints.done();
     if (!checkpoints.fault().empty())
         throw std::runtime_error(checkpoints.fault());
@@ -164,29 +165,112 @@ std::string rawFigures(const LoadResult& with, const LoadResult& without,
 
 // A server for each round, since records that have rested for some seconds are packed, and their
 // checkpoint is then a small one.
-void measureBeside(const Context& context, const std::string& folder, Line& pause, Line& beside)
+void measureBeside(const Context& context, const std::string& folder, Line& beside)
 {
     uint64_t sent = 0;
+    const Request write = setValue();
     for (int round = 0; round <= context.pairs; ++round) {
         const auto server = startServer(context, folder, kOnlyAsked);
         std::vector<Checkpoint> made;
         LoadResult with;
         LoadResult without;
         if (round % 2 == 0)
-            with = measureWritesBeside(context, *server, sent, made);
-        without = measureWrites(context, *server, sent);
+            with = measureWritesBeside(context, *server, write, sent, made);
+        without = measureWrites(context, *server, write, sent);
         if (round % 2 != 0)
-            with = measureWritesBeside(context, *server, sent, made);
+            with = measureWritesBeside(context, *server, write, sent, made);
         server->kill();
         if (round == 0)
             continue; // to warm up
-        double longest = 0;
-        for (const Checkpoint& checkpoint : made)
-            longest = std::max(longest, checkpoint.pauseMs);
-        pause.figures.push_back(longest);
         beside.figures.push_back(with.p99Us / without.p99Us);
         beside.raw.push_back(rawFigures(with, without, made));
     }
+}
+
+// --- the pause ---
+
+// So many things in a certain shape, and writes that meet them: what a checkpoint shares is copied
+// by the first of them.
+struct Shape {
+    std::string name;
+    std::function<void(const Process&)> fill;
+    Request write;
+};
+
+Request insertOne(const std::string& doc)
+{
+    return Request::webSocket(Frame::Binary,
+                              R"({"id":"######","type":"ins","data":[{"ts":99######,"doc":")" +
+                                  doc + R"(","col":"readings","data":")" +
+                                  R"({\"temperature\":22.5,\"humidity\":40}"}]})",
+                              {10000, 1});
+}
+
+void storeKeys(const Process& server, const Request& set, uint64_t each)
+{
+    Load load;
+    load.port = server.port();
+    load.key = kKey;
+    load.requests = {&set};
+    load.connections = 100;
+    load.inFlight = 16;
+    load.requestsEach = each;
+    run(load);
+}
+
+std::vector<Shape> shapes(const Context& context)
+{
+    const int many = context.smoke ? 100 : 10000;
+    constexpr int kRecords = 500;
+    const Request set = Request::webSocket(
+        Frame::Binary,
+        R"({"id":"######","type":"sval","data":{"col":"bench","key":"key-@@@-~~~~",)"
+        R"("value":"0123456789012345678901234567"}})",
+        {10000, 1});
+    return {{std::to_string(many) + " documents x 500",
+             [=](const Process& server) { storeReadings(server, many, kRecords); },
+             insertOne("device-~~~~")},
+            {"1 document x " + std::to_string(many * kRecords),
+             [=](const Process& server) { storeSeries(server, many * kRecords); },
+             insertOne("device-0")},
+            {std::to_string(many * 100) + " keys",
+             [=](const Process& server) { storeKeys(server, set, static_cast<uint64_t>(many)); },
+             set}};
+}
+
+// What `snap` says that the commit thread was kept, and what writers saw.
+void measurePause(const Context& context, const Shape& shape, std::vector<double>& longest,
+                  Line& line)
+{
+    ScratchFolder folder;
+    const auto server = startServer(context, folder.path(), kOnlyAsked);
+    shape.fill(*server);
+    uint64_t sent = 0;
+    for (size_t round = 0; round < longest.size(); ++round) {
+        std::vector<Checkpoint> made;
+        const LoadResult without = measureWrites(context, *server, shape.write, sent);
+        const LoadResult with = measureWritesBeside(context, *server, shape.write, sent, made);
+        double pauseMs = 0;
+        for (const Checkpoint& checkpoint : made)
+            pauseMs = std::max(pauseMs, checkpoint.pauseMs);
+        longest[round] = std::max(longest[round], pauseMs);
+        char text[300];
+        std::snprintf(text, sizeof text,
+                      "%s: %.2f ms beside %zu checkpoints of %.0f MB; longest ack of 100 x 1 "
+                      "writes %.1f ms, p99 %.1f ms; without: %.1f ms, p99 %.1f ms",
+                      shape.name.c_str(), pauseMs, made.size(), made.back().bytes / 1e6,
+                      with.longestUs / 1e3, with.p99Us / 1e3, without.longestUs / 1e3,
+                      without.p99Us / 1e3);
+        line.raw.push_back(text);
+    }
+    server->kill();
+}
+
+void measurePauses(const Context& context, Line& line)
+{
+    line.figures.assign(static_cast<size_t>(context.pairs), 0);
+    for (const Shape& shape : shapes(context))
+        measurePause(context, shape, line.figures, line);
 }
 
 // --- against reading ---
@@ -317,9 +401,12 @@ std::vector<Line> measureCheckpoint(const Context& context)
     Line pause{kPauseLine, "", Line::Bound::AtMost, 20, " ms"};
     Line beside{kBesideLine, "the same without", Line::Bound::AtMost, 2};
     const bool wantsCost = context.wants(cost.load);
-    const bool wantsBeside = context.wants(pause.load) || context.wants(beside.load);
+    const bool wantsPause = context.wants(pause.load);
+    const bool wantsBeside = context.wants(beside.load);
+    if (wantsPause)
+        measurePauses(context, pause);
     if (!wantsCost && !wantsBeside)
-        return {};
+        return wantsPause ? std::vector<Line>{pause} : std::vector<Line>();
     constexpr int kRecords = 500;
     ScratchFolder folder;
     {
@@ -332,7 +419,7 @@ std::vector<Line> measureCheckpoint(const Context& context)
     if (wantsCost)
         measureCost(context, folder.path(), cost);
     if (wantsBeside)
-        measureBeside(context, folder.path(), pause, beside);
+        measureBeside(context, folder.path(), beside);
     if (wantsCost)
         measureRested(context, folder.path(), cost);
     std::vector<Line> lines{cost, pause, beside};

@@ -83,6 +83,7 @@ class Runner {
         m_result.p50Us = m_latenciesUs[m_latenciesUs.size() / 2];
         m_result.p95Us = m_latenciesUs[m_latenciesUs.size() * 95 / 100];
         m_result.p99Us = m_latenciesUs[m_latenciesUs.size() * 99 / 100];
+        m_result.longestUs = m_latenciesUs.back();
         return m_result;
     }
 

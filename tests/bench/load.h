@@ -20,6 +20,7 @@ struct LoadResult {
     double p50Us = 0;
     double p95Us = 0;
     double p99Us = 0;
+    double longestUs = 0;
 };
 
 struct Load {

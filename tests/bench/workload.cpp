@@ -104,18 +104,20 @@ std::unique_ptr<Process> startServer(const Context& context, const std::string& 
 namespace {
 
 // Readings differ as those of a sensor do, and repeat after 180.
-std::string readings(int time, int from, int to)
+std::string reading(int time, int device)
 {
-    std::string data;
-    for (int i = from; i < to; ++i) {
-        data += i > from ? "," : "";
-        data += "{\"ts\":" + std::to_string(time * 10) + ",\"doc\":\"device-" + std::to_string(i) +
-                R"(","col":"readings","data":"{\"temperature\":)" +
-                std::to_string(20 + (time + i) % 9) + "." + std::to_string((time * 7 + i) % 10) +
-                R"(,\"humidity\":)" + std::to_string(35 + (time / 9 + i) % 20) +
-                R"(,\"state\":\"ok\"}"})";
-    }
-    return R"({"id":"1","type":"ins","data":[)" + data + "]}";
+    return "{\"ts\":" + std::to_string(time * 10) + ",\"doc\":\"device-" + std::to_string(device) +
+           R"(","col":"readings","data":"{\"temperature\":)" +
+           std::to_string(20 + (time + device) % 9) + "." +
+           std::to_string((time * 7 + device) % 10) + R"(,\"humidity\":)" +
+           std::to_string(35 + (time / 9 + device) % 20) + R"(,\"state\":\"ok\"}"})";
+}
+
+void store(Connection& connection, const std::string& records)
+{
+    const std::string reply = connection.ask(R"({"id":"1","type":"ins","data":[)" + records + "]}");
+    if (reply.find("\"error\"") != std::string::npos)
+        throw std::runtime_error(reply);
 }
 
 } // namespace
@@ -126,11 +128,27 @@ void storeReadings(const Process& server, int documents, int records)
     Connection connection(Wire::WebSocket, server.port(), kKey);
     for (int time = 0; time < records; ++time) {
         for (int from = 0; from < documents; from += kRecordsPerRequest) {
-            const std::string reply = connection.ask(
-                readings(time, from, std::min(from + kRecordsPerRequest, documents)));
-            if (reply.find("\"error\"") != std::string::npos)
-                throw std::runtime_error(reply);
+            std::string data;
+            for (int i = from; i < std::min(from + kRecordsPerRequest, documents); ++i) {
+                data += i > from ? "," : "";
+                data += reading(time, i);
+            }
+            store(connection, data);
         }
+    }
+}
+
+void storeSeries(const Process& server, int records)
+{
+    constexpr int kRecordsPerRequest = 1000;
+    Connection connection(Wire::WebSocket, server.port(), kKey);
+    for (int time = 0; time < records; time += kRecordsPerRequest) {
+        std::string data;
+        for (int i = time; i < std::min(time + kRecordsPerRequest, records); ++i) {
+            data += data.empty() ? "" : ",";
+            data += reading(i, 0);
+        }
+        store(connection, data);
     }
 }
 

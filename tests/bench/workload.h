@@ -41,6 +41,9 @@ std::unique_ptr<Process> startServer(const Context& context, const std::string& 
 // Stores `records` readings of each of `documents` documents, in order of time.
 void storeReadings(const Process& server, int documents, int records);
 
+// The same in one document.
+void storeSeries(const Process& server, int records);
+
 // Resident memory, once it stays the same, within half a percent, for `quiet`: documents that rest
 // are sealed by a sweep, every 10 s.
 double settledBytes(const Context& context, const Process& server, std::chrono::milliseconds quiet);
