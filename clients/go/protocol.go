@@ -325,8 +325,8 @@ type RvalRequest struct {
 type RvalReply struct {
 	// The log's sequence number at which the change is durable.
 	Seq int64 `json:"seq"`
-	// The version of the removal, if there was one.
-	Ver int64 `json:"ver,omitempty"`
+	// The version of the removal; where there was no such key, the one that `gval` shows.
+	Ver int64 `json:"ver"`
 }
 
 // PvalRequest is what `pval` takes. Merge JSON into the value of a key: objects field by field,
@@ -615,8 +615,14 @@ type StatReply struct {
 	QueuedWriteBytes int64 `json:"queued_write_bytes"`
 	// Events that clients have not yet taken.
 	QueuedEvents int64 `json:"queued_events"`
+	// Times since the start that a subscriber's queue was full, and it went on from the log.
+	FellBehind int64 `json:"fell_behind"`
 	// Subscribers evicted since the start.
 	Evictions int64 `json:"evictions"`
+	// States of the data kept in memory for snapshots under way, as they were at one seq each.
+	Snapshots int64 `json:"snapshots"`
+	// For how long the oldest of them; 0: none.
+	OldestSnapshotMs int64 `json:"oldest_snapshot_ms"`
 	// Writes answered.
 	WritesLastMinute int64 `json:"writes_last_minute"`
 	// From reading a write to its reply, in the last minute; a bucket's upper end.

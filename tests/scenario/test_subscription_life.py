@@ -264,6 +264,31 @@ def test_more_than_a_queue():
             equal((records.end, keys.end), (None, None), "ends")
 
 
+def test_stalled_snapshots():
+    with FluxionServer(settings={"catch-up-stall-timeout": "500ms"}) as server, \
+            Sleeper(server) as slow, Subscriber(server) as quick, Client(server) as writer:
+        with suite.case("snapshots of which nothing is taken end, and what they kept is let go"):
+            fill(writer, "large", 3000, 2000)
+            equal(writer.ok("stat")["snapshots"], 0, "snapshots")
+            streams = [slow.sub({"kind": "keys", "col": "large", "snapshot": True})
+                       for _ in range(3)]
+            seen = []
+
+            def all_ended():
+                stat = writer.ok("stat")
+                seen.append((stat["snapshots"], stat["oldest_snapshot_ms"]))
+                return stat["evictions"] == 3
+
+            wait_for(all_ended, "the end of all three")
+            assert any(count > 0 and age > 0 for count, age in seen), seen
+            assert max(count for count, _ in seen) <= 3, seen
+            wait_for(lambda: writer.ok("stat")["snapshots"] == 0, "the last snapshot's end")
+            equal(writer.ok("stat")["oldest_snapshot_ms"], 0, "the age of none")
+            for stream in streams:
+                equal((slow.ended(stream)["code"], stream.snapshot), ("evicted", True), "the end")
+            equal(len(snapshot_of(quick, {"kind": "keys", "col": "large"}).state), 3000, "keys")
+
+
 # Restarts and a log that does not hold everything.
 
 def test_restart():
@@ -428,7 +453,8 @@ with FluxionServer(settings={"bookmark-interval": f"{BOOKMARK_MS}ms"}) as fluxio
                  test_large_inserts):
         with suite.case(test.__name__):
             test(fluxion)
-for test in (test_eviction, test_more_than_a_queue, test_restart, test_short_log, test_overtaken):
+for test in (test_eviction, test_more_than_a_queue, test_stalled_snapshots, test_restart,
+             test_short_log, test_overtaken):
     with suite.case(test.__name__):
         test()
 suite.end()

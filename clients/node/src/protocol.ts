@@ -277,8 +277,8 @@ export interface RvalRequest {
 export interface RvalReply {
   /** The log's sequence number at which the change is durable. */
   seq: number;
-  /** The version of the removal, if there was one. */
-  ver?: number;
+  /** The version of the removal; where there was no such key, the one that `gval` shows. */
+  ver: number;
 }
 
 /**
@@ -577,8 +577,14 @@ export interface StatReply {
   queued_write_bytes: number;
   /** Events that clients have not yet taken. */
   queued_events: number;
+  /** Times since the start that a subscriber's queue was full, and it went on from the log. */
+  fell_behind: number;
   /** Subscribers evicted since the start. */
   evictions: number;
+  /** States of the data kept in memory for snapshots under way, as they were at one seq each. */
+  snapshots: number;
+  /** For how long the oldest of them; 0: none. */
+  oldest_snapshot_ms: number;
   /** Writes answered. */
   writes_last_minute: number;
   /** From reading a write to its reply, in the last minute; a bucket's upper end. */
