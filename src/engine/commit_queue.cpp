@@ -49,23 +49,25 @@ void CommitQueue::push(std::vector<Proposal>& proposals, uint64_t bytes)
 std::vector<Proposal> CommitQueue::take(int timeoutMs, std::vector<Mailbox*>& wantsRoom)
 {
     std::unique_lock lock(m_mutex);
-    const auto hasRoom = [this] { return m_bytes <= m_pauseBytes; };
-    const auto ready = [&] {
-        return !m_waiting.empty() || m_woken || m_closed || (!m_paused.empty() && hasRoom());
-    };
+    const auto ready = [this] { return !m_waiting.empty() || m_woken || m_closed; };
     m_sleeping = !ready();
     m_filled.wait_for(lock, std::chrono::milliseconds(timeoutMs), ready);
     m_sleeping = false;
     m_woken = false;
     m_bytes -= std::exchange(m_waitingBytes, 0);
-    wantsRoom = hasRoom() ? std::exchange(m_paused, {}) : std::vector<Mailbox*>();
+    const bool full = m_heldBytes > 0 && m_bytes > m_pauseBytes;
+    wantsRoom = full ? std::vector<Mailbox*>() : std::exchange(m_paused, {});
     return std::exchange(m_waiting, {});
 }
 
 void CommitQueue::setHeld(uint64_t bytes)
 {
     m_bytes += bytes - m_heldBytes;
-    m_heldBytes = bytes;
+    if (std::exchange(m_heldBytes, bytes) == 0 || bytes > 0)
+        return;
+    // Whoever was told to pause because of them is told of the room by the next take(), at once.
+    std::lock_guard lock(m_mutex);
+    m_woken |= !m_paused.empty();
 }
 
 void CommitQueue::wake()
