@@ -18,10 +18,6 @@ namespace fluxion {
 
 struct PatternLimits {
     size_t maxBytes = 1000; // of a regular expression, as written
-    // Equal ones match the same: a literal as it is, behind a mark that tells it from an
-    // expression.
-    std::string text() const;
-
     // Instructions of the compiled program: the worst case looks at each of them for every byte of
     // the text, measured 10 ns each. `\pL` has 1200, `.{100}` 800, plain patterns some 20.
     size_t maxSteps = 500;
