@@ -292,6 +292,29 @@ TEST_CASE("more events at once than a queue holds: no one goes who takes them")
     CHECK(f.shared->fellBehind == 3); // the last came live
 }
 
+TEST_CASE("who falls behind within a seq gets the rest of it, and nothing twice")
+{
+    LiveLimits limits = smallLimits();
+    limits.maxQueueEvents = 5;
+    LiveFixture f(limits);
+    TestClient client;
+    client.wanted.documents = true;
+    client.stalled = 0;
+    client.subscribe(*f.hub);
+    client.room = 2;
+    f.write(insert({{"c", "d", 1}, {"c", "d", 2}, {"c", "d", 3}, {"c", "d", 4}}));
+    f.settle();
+    CHECK(client.frames.back().more);
+    f.write(insert({{"c", "d", 1}, {"c", "d", 2}, {"c", "d", 3}, {"c", "d", 4}}));
+    f.settle();
+    CHECK(f.shared->fellBehind == 1);
+    client.room = SIZE_MAX;
+    f.hub->resume(client.id);
+    f.settle();
+    client.check(f.log, 2);
+    CHECK(client.changes.size() == 8);
+}
+
 TEST_CASE("who fell behind may take its time, but not take nothing")
 {
     LiveLimits limits = smallLimits();
