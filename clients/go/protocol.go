@@ -325,8 +325,8 @@ type RvalRequest struct {
 type RvalReply struct {
 	// The log's sequence number at which the change is durable.
 	Seq int64 `json:"seq"`
-	// The version of the removal; where there was no such key, the one that `gval` shows.
-	Ver int64 `json:"ver"`
+	// The version of the removal, if there was one.
+	Ver int64 `json:"ver,omitempty"`
 }
 
 // PvalRequest is what `pval` takes. Merge JSON into the value of a key: objects field by field,

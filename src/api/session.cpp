@@ -46,7 +46,7 @@ std::string writeReply(const std::optional<std::string>& id, const WriteReply& r
         writer.text("status", "ok");
     if (reply.kind == WriteReply::Kind::KeyAdded)
         writer.text("scope", token(reply.scope));
-    if (reply.kind == WriteReply::Kind::Version)
+    if (reply.kind == WriteReply::Kind::Version && outcome.version != 0)
         writer.unsignedInteger("ver", outcome.version);
     if (reply.kind == WriteReply::Kind::Versions)
         appendVersions(writer.raw("vers"), reply.keys, *outcome.versions);

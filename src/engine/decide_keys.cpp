@@ -221,8 +221,6 @@ Decision Decider::writeKey(const std::string& collection, const KeyWish& write)
         return noRoom();
     KeyOutcome outcome;
     Decision d = resolve(collection, write, outcome);
-    if (d.verdict == Verdict::Nothing)
-        d.version = outcome.now.state.version;
     if (d.verdict != Verdict::Entry)
         return d;
     const KeysWrittenFact::Write& w = outcome.write;

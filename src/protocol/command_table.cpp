@@ -144,9 +144,7 @@ constexpr Fields kGvaluesReply = kValueMap;
 
 constexpr FieldSpec kRvalPayload[] = {kCol, kKey, kIfVer};
 constexpr FieldSpec kRvalReply[] = {
-    kSeq,
-    {"ver", "integer", kRequired, kLiteral,
-     "The version of the removal; where there was no such key, the one that `gval` shows."}};
+    kSeq, {"ver", "integer", kOptional, kLiteral, "The version of the removal, if there was one."}};
 
 constexpr Fields kGvalsPayload = kCollectionRead;
 constexpr Fields kGvalsReply = kValueMap;

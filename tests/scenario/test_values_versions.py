@@ -53,16 +53,12 @@ SCRIPTS = (
     ("a version across a removal", [
         sval({"ver": 1}), rval({"ver": 2}), absent(2), sval("conflict", ver=1),
         sval({"ver": 3}, ver=2), rval({"ver": 4}, ver=3), sval({"ver": 5}, ver=0)]),
-    ("a removal of what is not there: the version that gval shows", [
-        rval({"ver": 0}), absent(0), sval({"ver": 1}), rval({"ver": 2}), rval({"ver": 2}),
-        absent(2), rval({"ver": 0}, key="other"), sval({"ver": 1}, key="other")]),
     ("a version across dcol", [
         sval({"ver": 1}), ("dcol", {}, OK), absent(2), sval("conflict", ver=1),
         sval({"ver": 3}, ver=2)]),
     ("remove on condition", [
         sval({"ver": 1}), rval("conflict", ver=2), rval("conflict", ver=0), gval("v", 1),
-        rval({"ver": 2}, ver=1), rval("conflict", ver=1), rval({"ver": 2}, ver=2),
-        rval({"ver": 2}, ver=0), absent(2)]),
+        rval({"ver": 2}, ver=1), rval("conflict", ver=1), rval(OK, ver=2), rval(OK, ver=0)]),
     ("merge", [
         pval({"ver": 1}, {"a": {"b": 1}}),
         pval({"ver": 2}, '{"a":{"c":12345678901234567890123},"d":1.50}'),
@@ -372,12 +368,25 @@ def flood():
             assert peak < 400 * 1024, f"the server grew to {peak} KiB"
 
 
+def nothing_removed(client):
+    with suite.case("a removal says its version, and none where there was nothing to remove"):
+        for key, before in (("never", 0), ("gone", 2)):
+            ref = {"col": "removals", "key": key}
+            if before:
+                client.ok("sval", {**ref, "value": "v"})
+                equal(client.ok("rval", ref)["ver"], before, "the version of the removal")
+            assert "ver" not in client.ok("rval", ref), "nothing was removed"
+            equal(client.ok("gval", ref)["ver"], before, "the key's version")
+            assert "ver" not in client.ok("rval", {**ref, "ver": before}), "nothing was removed"
+
+
 def main():
     flood()
     with FluxionServer() as server:
         with Client(server) as client:
             suite.scripts(client, SCRIPTS)
             conflicts(client)
+            nothing_removed(client)
             expiring(client)
         permissions(server)
         counters(server)

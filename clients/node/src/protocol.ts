@@ -277,8 +277,8 @@ export interface RvalRequest {
 export interface RvalReply {
   /** The log's sequence number at which the change is durable. */
   seq: number;
-  /** The version of the removal; where there was no such key, the one that `gval` shows. */
-  ver: number;
+  /** The version of the removal, if there was one. */
+  ver?: number;
 }
 
 /**
