@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterEach, test as testOfNode } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual, promisify } from "node:util";
 import { ConflictError, FluxionClient, GapError } from "fluxion-client";
 import { Proxy } from "./support/proxy.mjs";
@@ -285,6 +286,8 @@ test("evicted by the server, it hands out all the same", async () => {
   const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
   const writes = keys.map((key) => ({ op: "set", key, value }));
   for (let n = 0; n < 300; n++) await writer.writeValues({ col: "c", writes });
+  // Once it has taken nothing for a second.
+  while ((await server.stat()).evictions === 0) await setTimeout(20);
   proxy.pause(false);
   await writer.setValue({ col: "c", key: "end-1", value: "" });
   const events = await upTo(watcher, isEnd);

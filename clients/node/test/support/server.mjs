@@ -1,5 +1,5 @@
 // A server of the test's own, on a port of its own.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 const repository = fileURLToPath(new URL("../../../../", import.meta.url));
 // npm runs scripts in the package's folder and tells where it was called.
@@ -91,6 +92,13 @@ export class Server {
       return;
     }
     throw new Error(`the server did not start: ${lines.join("\n")}`);
+  }
+
+  /** The server's figures. */
+  async stat() {
+    const env = { FLUXION_URL: this.url, FLUXION_KEY: KEY };
+    const { stdout } = await promisify(execFile)(binary, ["stat", "--json"], { env });
+    return JSON.parse(stdout);
   }
 
   signal(name) {
