@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ struct EngineFixture {
     std::unique_ptr<Directory> directory;
     SimClock clock;
     TestMailbox mailbox;
-    std::vector<std::string> lines; // while no thread runs
+    std::mutex linesMutex;          // every thread of the engine has something to say
+    std::vector<std::string> lines; // to be read while no thread runs
     std::unique_ptr<Engine> engine;
 
     Status open(EngineOptions options = smallOptions())
@@ -41,8 +43,10 @@ struct EngineFixture {
         engine.reset();
         directory = disk->directory();
         auto opened =
-            Engine::open(options, directory.get(), clock,
-                         [this](LogLevel, std::string_view line) { lines.emplace_back(line); });
+            Engine::open(options, directory.get(), clock, [this](LogLevel, std::string_view line) {
+                std::lock_guard lock(linesMutex);
+                lines.emplace_back(line);
+            });
         if (!opened)
             return opened.status();
         engine = std::move(opened.value());
