@@ -69,9 +69,11 @@ Status Engine::checkpointOf(const Cut& cut)
 CheckpointPace Engine::paceOfCheckpoint()
 {
     CheckpointPace pace;
+    if (!m_checkpointing || !m_commitThread.joinable()) {
+        pace.between = [this] { syncIfDue(); };
+        return pace; // at a stop, or without threads: nobody writes
+    }
     pace.between = [this] { serveLog(); };
-    if (!m_checkpointing)
-        return pace; // at a stop: nobody writes
     pace.rest = [this, fromUs = m_clock.steadyUs()]() mutable {
         const int64_t workedUs = m_clock.steadyUs() - fromUs;
         if (!m_queue.closed())
