@@ -9,16 +9,6 @@ namespace {
 
 constexpr size_t kMaxStateBytes = size_t(16) << 20U;
 
-void appendNumber(std::string& out, std::string_view name, uint64_t value)
-{
-    appendJsonMember(out, name, static_cast<int64_t>(value));
-}
-
-uint64_t number(JsonValue object, std::string_view name)
-{
-    return static_cast<uint64_t>(parseDecimalInteger(memberText(object, name)).value_or(0));
-}
-
 ExportState stateOf(JsonValue object)
 {
     ExportState state;
@@ -27,20 +17,44 @@ ExportState stateOf(JsonValue object)
             state.wanted.emplace_back(name.isString() ? name.text() : "");
     }
     state.log = memberText(object, "log");
-    state.seq = number(object, "seq");
+    state.seq = figure(object, "seq");
     state.cut = memberText(object, "cut");
     state.collection = memberText(object, "collection");
     state.inDocuments = memberIsTrue(object, "in_documents");
     state.name = memberText(object, "name");
     state.ts = parseDecimalInteger(memberText(object, "ts"));
-    state.fileBytes = number(object, "file_bytes");
-    state.figures = {number(object, "collections"), number(object, "documents"),
-                     number(object, "records"), number(object, "keys"), number(object, "bytes")};
+    state.fileBytes = figure(object, "file_bytes");
+    state.figures = figuresOf(object);
     state.done = memberIsTrue(object, "done");
     return state;
 }
 
 } // namespace
+
+void appendFigure(std::string& out, std::string_view name, uint64_t value)
+{
+    appendJsonMember(out, name, static_cast<int64_t>(value));
+}
+
+void appendFigures(std::string& out, const ExportFigures& figures)
+{
+    appendFigure(out, "collections", figures.collections);
+    appendFigure(out, "documents", figures.documents);
+    appendFigure(out, "records", figures.records);
+    appendFigure(out, "keys", figures.keys);
+    appendFigure(out, "bytes", figures.bytes);
+}
+
+uint64_t figure(JsonValue object, std::string_view name)
+{
+    return static_cast<uint64_t>(parseDecimalInteger(memberText(object, name)).value_or(0));
+}
+
+ExportFigures figuresOf(JsonValue object)
+{
+    return {figure(object, "collections"), figure(object, "documents"), figure(object, "records"),
+            figure(object, "keys"), figure(object, "bytes")};
+}
 
 Result<std::optional<ExportState>> ExportState::load(const std::string& folder)
 {
@@ -70,19 +84,15 @@ Status ExportState::save(const std::string& folder, bool sync) const
     }
     out += ']';
     appendJsonMember(out, "log", log);
-    appendNumber(out, "seq", seq);
+    appendFigure(out, "seq", seq);
     appendJsonMember(out, "cut", cut);
     appendJsonMember(out, "collection", collection);
     out += inDocuments ? ",\"in_documents\":true" : ",\"in_documents\":false";
     appendJsonMember(out, "name", name);
     if (ts)
         appendJsonMember(out, "ts", *ts);
-    appendNumber(out, "file_bytes", fileBytes);
-    appendNumber(out, "collections", figures.collections);
-    appendNumber(out, "documents", figures.documents);
-    appendNumber(out, "records", figures.records);
-    appendNumber(out, "keys", figures.keys);
-    appendNumber(out, "bytes", figures.bytes);
+    appendFigure(out, "file_bytes", fileBytes);
+    appendFigures(out, figures);
     out += done ? ",\"done\":true}\n" : ",\"done\":false}\n";
     return replacePlainFile(folder + "/" + kExportStateName, out, sync);
 }

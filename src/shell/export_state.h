@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "io/plain_file.h"
 
@@ -28,6 +29,12 @@ struct ExportFigures {
     uint64_t keys = 0;
     uint64_t bytes = 0; // of the files
 };
+
+// Figures as members of the JSON in which a run keeps how far it is. Missing ones are 0.
+void appendFigure(std::string& out, std::string_view name, uint64_t value);
+void appendFigures(std::string& out, const ExportFigures& figures);
+uint64_t figure(JsonValue object, std::string_view name);
+ExportFigures figuresOf(JsonValue object);
 
 // The place: within `collection` its keys, or its documents, of which those before `name` are
 // complete; of the file under way the first `fileBytes` bytes, which end before the line of `name`

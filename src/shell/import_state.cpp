@@ -9,16 +9,6 @@ namespace {
 
 constexpr size_t kMaxStateBytes = size_t(1) << 20U;
 
-void appendNumber(std::string& out, std::string_view name, uint64_t value)
-{
-    appendJsonMember(out, name, static_cast<int64_t>(value));
-}
-
-uint64_t number(JsonValue object, std::string_view name)
-{
-    return static_cast<uint64_t>(parseDecimalInteger(memberText(object, name)).value_or(0));
-}
-
 } // namespace
 
 std::optional<ImportState> ImportState::load(const std::string& path)
@@ -31,13 +21,12 @@ std::optional<ImportState> ImportState::load(const std::string& path)
     const JsonValue object = parsed.value();
     ImportState state;
     state.log = memberText(object, "log");
-    state.fingerprint = number(object, "fingerprint");
+    state.fingerprint = figure(object, "fingerprint");
     state.place = {std::string(memberText(object, "folder")),
-                   std::string(memberText(object, "file")), number(object, "offset"),
-                   number(object, "line")};
-    state.figures = {number(object, "collections"), number(object, "documents"),
-                     number(object, "records"), number(object, "keys"), number(object, "bytes")};
-    state.expired = number(object, "expired");
+                   std::string(memberText(object, "file")), figure(object, "offset"),
+                   figure(object, "line")};
+    state.figures = figuresOf(object);
+    state.expired = figure(object, "expired");
     return state;
 }
 
@@ -45,17 +34,13 @@ Status ImportState::save(const std::string& path, bool sync) const
 {
     std::string out = "{\"log\":";
     appendJsonString(out, log);
-    appendNumber(out, "fingerprint", fingerprint);
+    appendFigure(out, "fingerprint", fingerprint);
     appendJsonMember(out, "folder", place.folder);
     appendJsonMember(out, "file", place.file);
-    appendNumber(out, "offset", place.offset);
-    appendNumber(out, "line", place.line);
-    appendNumber(out, "collections", figures.collections);
-    appendNumber(out, "documents", figures.documents);
-    appendNumber(out, "records", figures.records);
-    appendNumber(out, "keys", figures.keys);
-    appendNumber(out, "bytes", figures.bytes);
-    appendNumber(out, "expired", expired);
+    appendFigure(out, "offset", place.offset);
+    appendFigure(out, "line", place.line);
+    appendFigures(out, figures);
+    appendFigure(out, "expired", expired);
     return replacePlainFile(path, out += "}\n", sync);
 }
 
