@@ -538,19 +538,27 @@ type LogRequest struct {
 	Lte *int64 `json:"lte,omitempty"`
 	// Newest first.
 	Reverse *bool `json:"reverse,omitempty"`
-	// At most so many; 1000 by default, 10000 at most.
+	// At most so many; 1000 by default, 10000 at most. With `live`: any number, and no limit by
+	// default.
 	Limit *int `json:"limit,omitempty"`
+	// Send the entries in frames of type `evt`, and those to come as soon as they are durable, up
+	// to the end of the range; not with `reverse`.
+	Live *bool `json:"live,omitempty"`
 }
 
 // LogReply is what `log` answers.
 type LogReply struct {
 	// Objects with `seq`, `time` (milliseconds since 1970 UTC), `actor` (the id of the API key, 0
 	// the master key or the server), `type`, and what the entry says.
-	Entries []json.RawMessage `json:"entries"`
+	Entries []json.RawMessage `json:"entries,omitempty"`
 	// There are further ones in the range.
-	More bool `json:"more"`
+	More bool `json:"more,omitempty"`
 	// The oldest position that the log reaches back to.
-	Oldest string `json:"oldest"`
+	Oldest string `json:"oldest,omitempty"`
+	// With `live` instead of these: it begins after this.
+	Seq int64 `json:"seq,omitempty"`
+	// The same: the history that it is of.
+	Log string `json:"log,omitempty"`
 }
 
 // SnapRequest is what `snap` takes. Make a checkpoint now. Needs the permission delete.

@@ -45,18 +45,25 @@ Subscriptions::~Subscriptions()
         m_hub.unsubscribe(id);
 }
 
-void Subscriptions::subscribe(const Call& call, const SubscribeRequest& request)
+Status Subscriptions::mayAdd(const Call& call) const
 {
     if (call.id->size() > m_service.limits.request.maxNameBytes)
-        return call.fail(
-            {Code::TooLarge, "the `id` of a subscription may have " +
-                                 std::to_string(m_service.limits.request.maxNameBytes) + " bytes"});
+        return {Code::TooLarge, "the `id` of a subscription may have " +
+                                    std::to_string(m_service.limits.request.maxNameBytes) +
+                                    " bytes"};
     if (m_ids.contains(*call.id))
-        return call.fail({Code::BadRequest, "a subscription of this connection has this `id`"});
+        return {Code::BadRequest, "a subscription of this connection has this `id`"};
     if (m_entries.size() >= m_service.limits.maxSubscriptions)
-        return call.fail({Code::TooMany, "a connection may have " +
-                                             std::to_string(m_service.limits.maxSubscriptions) +
-                                             " subscriptions"});
+        return {Code::TooMany, "a connection may have " +
+                                   std::to_string(m_service.limits.maxSubscriptions) +
+                                   " subscriptions"};
+    return {};
+}
+
+void Subscriptions::subscribe(const Call& call, const SubscribeRequest& request)
+{
+    if (Status status = mayAdd(call); !status)
+        return call.fail(status.error());
     const std::string& log = m_service.engine.history();
     if (request.from && !request.from->log.empty() && request.from->log != log)
         return failCompacted(call,
@@ -75,8 +82,26 @@ void Subscriptions::subscribe(const Call& call, const SubscribeRequest& request)
     from.wish.history = request.history;
     from.wish.start = request.start;
     from.wish.startTs = request.startTs;
-    auto subscribed =
-        m_hub.subscribe(filterOf(request, call.principal.tenant), std::move(from), *this);
+    add(call, m_hub.subscribe(filterOf(request, call.principal.tenant), std::move(from), *this));
+}
+
+void Subscriptions::followLog(const Call& call, const LogRequest& request)
+{
+    if (Status status = mayAdd(call); !status)
+        return call.fail(status.error());
+    Filter filter;
+    filter.kind = WatchKind::Entries;
+    SubscribeFrom from;
+    // If the log begins behind the range's end, that is told: no such entry will come.
+    from.seq = request.fromOldest ? std::min(m_hub.oldestResumeSeq(), request.last - 1)
+                                  : request.first - 1;
+    from.entries = {request.last, request.limit};
+    add(call, m_hub.subscribe(std::move(filter), std::move(from), *this));
+}
+
+void Subscriptions::add(const Call& call, const Result<Hub::Subscribed>& subscribed)
+{
+    const std::string& log = m_service.engine.history();
     if (!subscribed)
         return failCompacted(call, subscribed.error(), log, m_hub.oldestResumeSeq());
     Entry entry{std::string(*call.id), "{\"type\":\"evt\",\"sub\":", call.kind};
@@ -151,6 +176,8 @@ void Subscriptions::send(uint64_t subscription, const EventFrame& frame)
         out += ",\"snapshot\":true";
     if (frame.more)
         out += ",\"more\":true";
+    if (frame.last)
+        out += ",\"end\":true";
     out += ",\"events\":";
     char separator = '[';
     for (const SharedEvent& event : frame.events) {
@@ -159,14 +186,13 @@ void Subscriptions::send(uint64_t subscription, const EventFrame& frame)
     }
     out += frame.events.empty() ? "[]}" : "]}";
     m_link.send(entry.kind, std::move(out));
+    if (frame.last)
+        forget(subscription);
 }
 
 void Subscriptions::end(uint64_t subscription, const EventEnd& end)
 {
-    const auto at = m_entries.find(subscription);
-    const Entry entry = std::move(at->second);
-    m_ids.erase(entry.name);
-    m_entries.erase(at);
+    const Entry& entry = m_entries.at(subscription);
     std::string out = entry.head;
     appendJsonUint(out, end.seq);
     out += ",\"events\":[],\"code\":";
@@ -179,9 +205,10 @@ void Subscriptions::end(uint64_t subscription, const EventEnd& end)
     }
     out += '}';
     m_link.send(entry.kind, std::move(out));
+    forget(subscription);
 }
 
-void Subscriptions::finish(uint64_t subscription)
+void Subscriptions::forget(uint64_t subscription)
 {
     const auto at = m_entries.find(subscription);
     m_ids.erase(at->second.name);

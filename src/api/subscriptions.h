@@ -29,6 +29,7 @@ class Subscriptions : public EventSink {
 
     // Answers the call.
     void subscribe(const Call& call, const SubscribeRequest& request);
+    void followLog(const Call& call, const LogRequest& request);
     void unsubscribe(const Call& call, const UnsubscribeRequest& request);
     // Some of what was given to the link has left.
     void sent();
@@ -38,7 +39,6 @@ class Subscriptions : public EventSink {
     uint64_t client() const override { return m_connectionId; }
     void send(uint64_t subscription, const EventFrame& frame) override;
     void end(uint64_t subscription, const EventEnd& end) override;
-    void finish(uint64_t subscription) override;
 
   private:
     struct Entry {
@@ -46,6 +46,10 @@ class Subscriptions : public EventSink {
         std::string head; // of every frame, up to the seq
         FrameKind kind = FrameKind::Text;
     };
+
+    Status mayAdd(const Call& call) const;
+    void add(const Call& call, const Result<Hub::Subscribed>& subscribed);
+    void forget(uint64_t subscription);
 
     const Service& m_service;
     Hub& m_hub;

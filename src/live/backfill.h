@@ -28,6 +28,7 @@ struct BackfillPiece {
     uint64_t through = 0;
     bool later = false; // nothing was read: too much waits already
     bool atEnd = false; // of a log: nothing came behind when it was read. Of a cut: it is all
+    bool last = false;  // it was asked for no more than that
 };
 
 // One thread at a time.
@@ -55,6 +56,12 @@ struct SnapshotWish {
     std::optional<int64_t> startTs; // the first record of that document
 };
 
+// How many of the log's entries are told.
+struct EntryWish {
+    uint64_t lastSeq = UINT64_MAX;
+    uint64_t limit = UINT64_MAX;
+};
+
 // How far one has come: every change up to `seq`, and of the seq after it those before `index`.
 struct LogPlace {
     uint64_t seq = 0;
@@ -63,13 +70,47 @@ struct LogPlace {
     LogPlace(uint64_t seq_, uint32_t index_ = 0) : seq(seq_), index(index_) {}
 };
 
-// The changes after a place.
+// What the log holds after a place, entry by entry.
 class LogBackfill : public Backfill {
   public:
-    LogBackfill(LiveSource& source, EventBytes& bytes, std::shared_ptr<const Filter> filter,
-                LogPlace after, PieceLimits limits = {});
     ~LogBackfill() override;
-    BackfillPiece next() override;
+    BackfillPiece next() final;
+    void rest() override;
+
+  protected:
+    LogBackfill(LiveSource& source, EventBytes& bytes, LogPlace after, PieceLimits limits);
+
+    bool isFull() const { return m_pieceBytes >= m_limits.eventBytes; }
+    void add(uint64_t seq, std::string text, uint32_t index, BackfillPiece& piece);
+
+    LiveSource& m_source;
+    const PieceLimits m_limits;
+    LogPlace m_after;
+
+  private:
+    // Appends what is to be told of the entry and moves m_after behind it.
+    virtual Status takeEntry(uint64_t seq, const Entry& entry, BackfillPiece& piece) = 0;
+    // Nothing that comes after m_after is asked for.
+    virtual bool isDone() const { return false; }
+    // Bytes of memory kept from piece to piece.
+    virtual size_t keptBytes() const { return 0; }
+
+    void readPiece(BackfillPiece& piece);
+    Status takeBatch(BackfillPiece& piece);
+    void count();
+
+    EventBytes& m_bytes;
+    std::unique_ptr<LogCursor> m_cursor;
+    std::optional<BatchView> m_batch; // the cursor's, of which a part is left
+    size_t m_countedBytes = 0;        // in m_bytes, of it and what else is kept
+    size_t m_pieceBytes = 0;          // of events, of the piece at hand
+};
+
+// The changes that a filter lets pass.
+class ChangeBackfill final : public LogBackfill {
+  public:
+    ChangeBackfill(LiveSource& source, EventBytes& bytes, std::shared_ptr<const Filter> filter,
+                   LogPlace after, PieceLimits limits = {});
     void rest() override;
 
   private:
@@ -79,28 +120,32 @@ class LogBackfill : public Backfill {
         std::string value;
     };
 
-    void readPiece(BackfillPiece& piece);
-    Status takeBatch(BackfillPiece& piece);
-    Status takeEntry(uint64_t seq, const Entry& entry, BackfillPiece& piece);
-    void count();
+    Status takeEntry(uint64_t seq, const Entry& entry, BackfillPiece& piece) override;
+    size_t keptBytes() const override { return m_seenBytes; }
     void forgetSeen();
     void lookBefore(Change& change);
     void keep(const Change& change);
 
-    LiveSource& m_source;
-    EventBytes& m_bytes;
     const std::shared_ptr<const Filter> m_filter;
-    std::unique_ptr<LogCursor> m_cursor;
-    const PieceLimits m_limits;
-    LogPlace m_after;
-    std::optional<BatchView> m_batch; // the cursor's, of which a part is left
-    size_t m_countedBytes = 0;        // in m_bytes, of it and m_seen
-    size_t m_pieceBytes = 0;          // of events, of the piece at hand
-    std::vector<Change> m_changes;    // of the entry at hand
     // Keys as this scan has left them, so that most need no look back into the log.
     std::unordered_map<std::string, Seen> m_seen;
     size_t m_seenBytes = 0;
-    std::string m_previous; // what the change at hand points into
+    std::vector<Change> m_changes; // of the entry at hand
+    std::string m_previous;        // what the change at hand points into
+};
+
+// The entries themselves.
+class EntryBackfill final : public LogBackfill {
+  public:
+    EntryBackfill(LiveSource& source, EventBytes& bytes, EntryWish wish, LogPlace after,
+                  PieceLimits limits = {});
+
+  private:
+    Status takeEntry(uint64_t seq, const Entry& entry, BackfillPiece& piece) override;
+    bool isDone() const override { return m_left == 0 || m_after.seq >= m_lastSeq; }
+
+    const uint64_t m_lastSeq;
+    uint64_t m_left;
 };
 
 // All that there is, at one seq, `seq` or later.

@@ -11,7 +11,11 @@
 
 namespace fluxion {
 
-enum class WatchKind : uint8_t { Keys, Documents };
+enum class WatchKind : uint8_t {
+    Keys,
+    Documents,
+    Entries // of the log, all of them: what else a filter says is not looked at
+};
 
 // What of a change is told besides its position, its kind and the names.
 struct EventFields {

@@ -8,7 +8,7 @@ namespace fluxion {
 std::string Hub::listName(WatchKind kind, const std::string_view* collection,
                           const std::string_view* name)
 {
-    std::string key(1, kind == WatchKind::Keys ? 'k' : 'd');
+    std::string key(1, "kde"[static_cast<size_t>(kind)]);
     if (collection) {
         key += '\0'; // in no name
         key += *collection;
@@ -66,10 +66,14 @@ Result<Hub::Subscribed> Hub::subscribe(Filter filter, SubscribeFrom from, EventS
     if (from.snapshot) {
         sub->state = State::Snapshot;
         sub->position = 0;
-        sub->ofCut = from.wish.cut != nullptr;
         sub->backfill = std::make_shared<SnapshotBackfill>(
             m_shared.source, m_shared.cuts, m_shared.backfillBytes, sub->filter,
             m_shared.source.appliedSeq(), m_shared.limits.piece, std::move(from.wish));
+    } else if (isOfEntries(*sub)) {
+        sub->state = State::Log;
+        sub->backfill =
+            std::make_shared<EntryBackfill>(m_shared.source, m_shared.backfillBytes, from.entries,
+                                            sub->position, m_shared.limits.piece);
     } else if (from.seq && *from.seq < m_tailSeq) {
         readLog(*sub, *from.seq);
     }
@@ -284,9 +288,11 @@ void Hub::tick()
             hasMemory(*sub->backfill);
         if (sub->late || (sub->state != State::Live && !sub->reading))
             waiting.push_back(id);
-        if (sub->state != State::Live || !sub->queue.empty() ||
-            now - sub->sentUs < m_shared.limits.bookmarkIntervalUs || !sub->sink->takesEvents())
+        if (!rests(*sub) || now - sub->sentUs < m_shared.limits.bookmarkIntervalUs ||
+            !sub->sink->takesEvents())
             continue;
+        if (sub->backfill)
+            sub->backfill->rest();
         EventFrame bookmark;
         bookmark.seq = resumeSeq(*sub);
         sub->sentUs = now;

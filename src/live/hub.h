@@ -5,7 +5,8 @@
 //
 // A subscription is fed by its backfill (a snapshot, then the log) until nothing is left between
 // that and the batches that this thread has seen; from then on by those. When more of them come
-// than its queue holds, it goes back to the log, and joins them anew.
+// than its queue holds, it goes back to the log, and joins them anew. One of the log's entries
+// reads them all from there.
 
 #include <array>
 #include <atomic>
@@ -71,6 +72,7 @@ struct EventFrame {
     uint64_t seq = 0;      // after which it is safe to resume
     bool more = false;     // further events of the last seq follow
     bool snapshot = false; // the state, and not changes; without `more`: its end
+    bool last = false;     // all that was asked for was sent: the subscription is over
     std::vector<SharedEvent> events;
 };
 
@@ -93,14 +95,13 @@ class EventSink {
     virtual uint64_t client() const = 0;
     virtual void send(uint64_t subscription, const EventFrame& frame) = 0;
     virtual void end(uint64_t subscription, const EventEnd& end) = 0; // no more of it follows
-    // The same of the snapshot of a held cut, after its end mark.
-    virtual void finish(uint64_t subscription) = 0;
 };
 
 struct SubscribeFrom {
     bool snapshot = false;
     std::optional<uint64_t> seq; // events after this; nothing: from now on
     SnapshotWish wish = {};      // of the snapshot; with a cut nothing follows its end
+    EntryWish entries = {};      // of the log's
 };
 
 class Hub : private Feed {
@@ -147,9 +148,9 @@ class Hub : private Feed {
         std::shared_ptr<Backfill> backfill;
         bool reading = false; // a piece of it is being made
         bool atEnd = false;   // the last piece said so
+        bool isDone = false;  // the same: nothing is to follow
         bool hasTurn = false; // to catch up; else, perhaps, in the client's queue for one
         bool dirty = false;   // in m_dirty
-        bool ofCut = false;   // it ends with its snapshot
         bool late = false;    // it was live, and fell behind
         int64_t sentUs = 0;   // when the sink last took a frame, or was first asked to
     };
@@ -169,6 +170,7 @@ class Hub : private Feed {
     static std::string listName(WatchKind kind, const std::string_view* collection,
                                 const std::string_view* name);
     static std::string listName(const Filter& filter);
+    static bool isOfEntries(const Subscription& sub);
     void publish(const SharedBatch& batch) override;
     void drain();
     void goOnFromLog(uint64_t seq);
@@ -188,7 +190,9 @@ class Hub : private Feed {
     void readLog(Subscription& sub, LogPlace after);
     void fallBehind(Subscription& sub);
     void advance(Subscription& sub);
+    bool rests(const Subscription& sub) const;
     void endSnapshot(Subscription& sub);
+    void finish(Subscription& sub);
     bool join(Subscription& sub);
     bool takeBatch(Subscription& sub, const EventBatch& batch);
     bool takeTurn(Subscription& sub);

@@ -14,8 +14,8 @@ void Hub::readLog(Subscription& sub, LogPlace after)
     sub.state = State::Log;
     sub.position = after.seq;
     sub.atEnd = false;
-    sub.backfill = std::make_shared<LogBackfill>(m_shared.source, m_shared.backfillBytes,
-                                                 sub.filter, after, m_shared.limits.piece);
+    sub.backfill = std::make_shared<ChangeBackfill>(m_shared.source, m_shared.backfillBytes,
+                                                    sub.filter, after, m_shared.limits.piece);
 }
 
 // It cannot follow the news: what waits for it and what comes is in the log, and waits there. That
@@ -29,12 +29,28 @@ void Hub::fallBehind(Subscription& sub)
     ++m_shared.fellBehind;
 }
 
+bool Hub::isOfEntries(const Subscription& sub)
+{
+    return sub.filter->kind == WatchKind::Entries;
+}
+
+// It has all that there is.
+bool Hub::rests(const Subscription& sub) const
+{
+    return sub.queue.empty() && !sub.reading && !sub.isDone &&
+           (sub.state == State::Live || (isOfEntries(sub) && sub.position >= m_tailSeq));
+}
+
 // The queue is empty, and more is to come from the backfill, or from there no more.
 void Hub::advance(Subscription& sub)
 {
+    if (rests(sub))
+        return endTurn(sub); // drain() comes back to it
     if (sub.reading || !sub.sink->takesEvents() || !takeTurn(sub) || !hasMemory(*sub.backfill))
         return; // tick() comes back to it
-    if (!sub.atEnd)
+    if (sub.isDone)
+        return finish(sub);
+    if (!sub.atEnd || isOfEntries(sub))
         return readMore(sub);
     if (sub.state == State::Snapshot)
         return endSnapshot(sub);
@@ -93,7 +109,8 @@ void Hub::endTurn(Subscription& sub)
 void Hub::giveWay(Subscription& sub)
 {
     const auto at = m_turns.find(sub.sink->client());
-    if (sub.state != State::Log || sub.atEnd || at->second.waiting.empty())
+    const bool nearEnd = sub.atEnd && !isOfEntries(sub);
+    if (sub.state != State::Log || nearEnd || sub.isDone || at->second.waiting.empty())
         return;
     sub.backfill->rest();
     endTurn(sub);
@@ -116,15 +133,22 @@ void Hub::endSnapshot(Subscription& sub)
     mark.snapshot = true;
     sub.sentUs = m_shared.clock.steadyUs();
     sub.sink->send(sub.id, mark);
-    if (sub.ofCut) {
-        EventSink* const sink = sub.sink;
-        const uint64_t id = sub.id;
-        remove(id);
-        return sink->finish(id);
-    }
     readLog(sub, sub.position);
     sub.atEnd = true; // perhaps there is nothing to read
     advance(sub);
+}
+
+// All was sent that it asked for: a word that this is so.
+void Hub::finish(Subscription& sub)
+{
+    EventFrame mark;
+    mark.seq = sub.position;
+    mark.snapshot = sub.state == State::Snapshot;
+    mark.last = true;
+    EventSink* const sink = sub.sink;
+    const uint64_t id = sub.id;
+    remove(id);
+    sink->send(id, mark);
 }
 
 // From here on the news, if none is missing in between, and they are neither so many that they
@@ -201,6 +225,7 @@ void Hub::take(uint64_t id, BackfillPiece piece)
         return end(*sub, piece.status.error());
     sub->position = piece.through;
     sub->atEnd = piece.atEnd;
+    sub->isDone = piece.last;
     giveWay(*sub);
     flush(*sub);
 }

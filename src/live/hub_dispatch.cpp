@@ -42,6 +42,11 @@ void Hub::drain()
             makeRoom();
         }
     }
+    const auto readers = m_lists.find(listName(WatchKind::Entries, nullptr, nullptr));
+    if (readers != m_lists.end()) {
+        for (Subscription* const sub : readers->second)
+            markDirty(*sub);
+    }
     flushDirty();
 }
 

@@ -37,9 +37,10 @@ BackfillPiece SnapshotBackfill::next()
             m_page = m_item = 0;
         }
     }
+    piece.atEnd = true;
+    piece.last = m_wish.cut != nullptr;
     m_cut.reset();
     m_wish.cut.reset();
-    piece.atEnd = true;
     return piece;
 }
 

@@ -215,13 +215,20 @@ constexpr FieldSpec kLogPayload[] = {
     {"lt", "integer", kOptional, kLiteral, "Only entries with a lower seq."},
     {"lte", "integer", kOptional, kLiteral, "Only this seq and lower ones."},
     {"reverse", "boolean", kOptional, kLiteral, "Newest first."},
-    {"limit", "integer", kOptional, kLiteral, "At most so many; 1000 by default, 10000 at most."}};
+    {"limit", "integer", kOptional, kLiteral,
+     "At most so many; 1000 by default, 10000 at most. With `live`: any number, and no limit by "
+     "default."},
+    {"live", "boolean", kOptional, kLiteral,
+     "Send the entries in frames of type `evt`, and those to come as soon as they are durable, up "
+     "to the end of the range; not with `reverse`."}};
 constexpr FieldSpec kLogReply[] = {
-    {"entries", "json[]", kRequired, kLiteral,
+    {"entries", "json[]", kOptional, kLiteral,
      "Objects with `seq`, `time` (milliseconds since 1970 UTC), `actor` (the id of the API key, 0 "
      "the master key or the server), `type`, and what the entry says."},
-    {"more", "boolean", kRequired, kLiteral, "There are further ones in the range."},
-    {"oldest", "string", kRequired, kLiteral, "The oldest position that the log reaches back to."}};
+    {"more", "boolean", kOptional, kLiteral, "There are further ones in the range."},
+    {"oldest", "string", kOptional, kLiteral, "The oldest position that the log reaches back to."},
+    {"seq", "integer", kOptional, kLiteral, "With `live` instead of these: it begins after this."},
+    {"log", "string", kOptional, kLiteral, "The same: the history that it is of."}};
 
 constexpr Fields kSnapPayload = {};
 constexpr FieldSpec kSnapReply[] = {

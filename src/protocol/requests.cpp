@@ -317,16 +317,25 @@ Result<LogRequest> decodeLog(JsonValue payload, const RequestLimits& limits)
 {
     FieldReader fields(payload, limits);
     LogRequest request;
-    if (const auto gte = fields.version("gte"))
+    const auto gte = fields.version("gte");
+    const auto gt = fields.version("gt");
+    request.fromOldest = !gte && !gt;
+    if (gte)
         request.first = std::max(request.first, *gte);
-    if (const auto gt = fields.version("gt"))
+    if (gt)
         request.first = std::max(request.first, *gt + 1);
     if (const auto lte = fields.version("lte"))
         request.last = std::min(request.last, *lte);
     if (const auto lt = fields.version("lt"))
         request.last = std::min(request.last, *lt > 0 ? *lt - 1 : 0);
-    request.limit = fields.limit("limit", request.limit, kMaxLogEntries);
+    request.live = fields.flag("live");
+    request.limit = request.live ? fields.limit("limit", INT64_MAX, INT64_MAX)
+                                 : fields.limit("limit", request.limit, kMaxLogEntries);
     request.reverse = fields.flag("reverse");
+    if (request.live && request.reverse)
+        fields.fail("live", "must not be with `reverse`");
+    if (request.live && request.last < request.first)
+        fields.fail("live", "needs a range that is not empty");
     return finish(fields, std::move(request));
 }
 

@@ -182,8 +182,10 @@ constexpr uint64_t kMaxLogEntries = 10000;
 struct LogRequest {
     uint64_t first = 1; // both included
     uint64_t last = UINT64_MAX;
-    uint64_t limit = 1000; // 1 to kMaxLogEntries
+    uint64_t limit = 1000; // 1 to kMaxLogEntries; live without end unless asked for
     bool reverse = false;
+    bool live = false;       // what comes, too; then not `reverse`, and the range is not empty
+    bool fromOldest = false; // no first one was asked for
 };
 Result<LogRequest> decodeLog(JsonValue payload, const RequestLimits& limits);
 

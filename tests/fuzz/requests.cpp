@@ -121,9 +121,10 @@ std::string told(const HistoryRequest& r)
 }
 std::string told(const LogRequest& r)
 {
-    FUZZ_CHECK(r.limit >= 1 && r.limit <= kMaxLogEntries, std::to_string(r.limit));
+    FUZZ_CHECK(r.limit >= 1 && (r.live || r.limit <= kMaxLogEntries), std::to_string(r.limit));
+    FUZZ_CHECK(!r.live || (!r.reverse && r.last >= r.first), "a range that cannot be followed");
     return std::to_string(r.first) + ".." + std::to_string(r.last) + " " + std::to_string(r.limit) +
-           (r.reverse ? "r" : "");
+           (r.reverse ? "r" : "") + (r.live ? "l" : "") + (r.fromOldest ? "o" : "");
 }
 std::string told(const SubscribeRequest& r)
 {

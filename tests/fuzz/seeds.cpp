@@ -74,6 +74,7 @@ const std::vector<std::pair<CommandType, std::string>> kPayloads = {
                        R"("start_ts":-5})"},
     {CommandType::Cut, R"({"cut":"1f","end":true})"},
     {CommandType::Log, R"({"gt":3,"lte":90,"reverse":true,"limit":7})"},
+    {CommandType::Log, R"({"gte":3,"lt":90,"live":true,"limit":70000})"},
     {CommandType::Snap, "{}"},
     {CommandType::Stat, ""},
     {CommandType::Unsub, R"({"sub":"7"})"},

@@ -5,14 +5,14 @@ import time
 from client import SECONDS, Client
 from harness import equal
 
-FRAME = {"type", "sub", "seq", "events", "more", "snapshot", "code", "error", "oldest"}
+FRAME = {"type", "sub", "seq", "events", "more", "snapshot", "end", "code", "error", "oldest"}
 
 # All that an event can tell.
 FIELDS = {"keys": ("value", "expires", "previous", "time"), "docs": ("data", "time")}
 
 
 def place(event):
-    return event["seq"], event["i"]
+    return event["seq"], event.get("i", 0)  # an entry of the log is the only one of its seq
 
 
 def is_integer(value):
@@ -27,13 +27,16 @@ class Stream:
         self.snapshot = snapshot  # still under way
         self.state = []  # events of the snapshot
         self.events = []  # the changes
-        self.end = None  # the frame that ended it
+        self.end = None  # the frame that ended it before it was done
+        self.done = False  # it has all that it asked for
         self.frames = []  # without their events
         self.last = (0, -1)
 
     def take(self, frame):
         assert set(frame) <= FRAME and frame["sub"] == self.id, frame
-        assert self.end is None, f"after the end: {frame}"
+        assert self.end is None and not self.done, f"after the end: {frame}"
+        assert frame.get("end", True) is True, frame
+        self.done = "end" in frame
         events, seq = frame["events"], frame["seq"]
         assert is_integer(seq) and isinstance(events, list), frame
         self.frames.append({**frame, "events": len(events)})

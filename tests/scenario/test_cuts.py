@@ -25,6 +25,7 @@ def test_cuts():
             stream = c.opened(c.send("sub", {"col": "c", "cut": cut["cut"], **wanted}),
                               {"snapshot": True})
             c.until(lambda: not stream.snapshot, "the end")
+            assert stream.done, "there is no word that nothing follows"
             equal(stream.position, cut["seq"], "position")
             return stream.state
 
@@ -55,6 +56,7 @@ def test_cuts():
             stream = c.sub({"kind": "docs", "col": "h", "snapshot": True, "history": True})
             c.until(lambda: not stream.snapshot, "the end")
             equal([e["ts"] for e in stream.state], [0, 1, 2, 3, 4])
+            assert not stream.done
             insert(c, [{"col": "h", "doc": "d", "ts": 9, "data": "x"}])
             equal([e["ts"] for e in c.count(stream, 1)], [9])
             c.unsub(stream)

@@ -69,7 +69,8 @@ RIGHT = {"col": "c", "doc": "d", "ts": 1, "data": "x", "key": "k", "value": "7",
          "ver": None, "ttl": 60000, "delete_nulls": True, "before": 1, "gt": 1, "gte": 1, "lt": 9,
          "lte": 9, "writes": [{"op": "set", "key": "k", "value": "7"}],
          "to": 2, "fromTs": 1, "toTs": 2, "limit": 1, "reverse": True, "where": "a",
-         "filter": "b", "action": "add", "scope": "readonly", "min_seq": 0}
+         "filter": "b", "action": "add", "scope": "readonly", "min_seq": 0,
+         "live": False}
 
 WRONG = {
     "string": ["1", "-1.5", "true", "false", "[]", "{}", '["a"]', '{"a":"b"}'],

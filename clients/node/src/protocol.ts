@@ -498,8 +498,16 @@ export interface LogRequest {
   lte?: Int64;
   /** Newest first. */
   reverse?: boolean;
-  /** At most so many; 1000 by default, 10000 at most. */
+  /**
+   * At most so many; 1000 by default, 10000 at most. With `live`: any number, and no limit by
+   * default.
+   */
   limit?: Int64;
+  /**
+   * Send the entries in frames of type `evt`, and those to come as soon as they are durable, up to
+   * the end of the range; not with `reverse`.
+   */
+  live?: boolean;
 }
 
 /** What `log` answers. */
@@ -508,11 +516,15 @@ export interface LogReply {
    * Objects with `seq`, `time` (milliseconds since 1970 UTC), `actor` (the id of the API key, 0 the
    * master key or the server), `type`, and what the entry says.
    */
-  entries: unknown[];
+  entries?: unknown[];
   /** There are further ones in the range. */
-  more: boolean;
+  more?: boolean;
   /** The oldest position that the log reaches back to. */
-  oldest: string;
+  oldest?: string;
+  /** With `live` instead of these: it begins after this. */
+  seq?: number;
+  /** The same: the history that it is of. */
+  log?: string;
 }
 
 /** What `snap` takes. Make a checkpoint now. */

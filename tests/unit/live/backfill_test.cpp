@@ -64,8 +64,8 @@ TEST_CASE("the log tells what was told live: random operations, every filter, fr
             client.check(f.log, f.log.through());
             const uint64_t after = wishes.below(2) == 0 ? 0 : wishes.below(f.log.through() + 1);
             const PieceLimits small{1 + wishes.below(3000), 1 + wishes.below(9000)};
-            LogBackfill backfill(f.engine(), f.shared->eventBytes, share(client.wanted), after,
-                                 small);
+            ChangeBackfill backfill(f.engine(), f.shared->eventBytes, share(client.wanted), after,
+                                    small);
             std::vector<QueuedEvent> events;
             uint64_t through = 0;
             readAll(backfill, events, through);
@@ -90,7 +90,7 @@ TEST_CASE("a piece ends where it is enough, and says how far it looked")
         f.write({set("c", "k", std::string(900, 'v')), set("e", "k", std::string(900, 'v'))});
     Wanted wanted;
     wanted.collection = "c";
-    LogBackfill byEvents(f.engine(), f.shared->eventBytes, share(wanted), 3, {1500, SIZE_MAX});
+    ChangeBackfill byEvents(f.engine(), f.shared->eventBytes, share(wanted), 3, {1500, SIZE_MAX});
     BackfillPiece piece = byEvents.next();
     CHECK(piece.events.size() == 2); // of seqs 5 and 7
     CHECK(piece.through == 7);
@@ -111,13 +111,13 @@ TEST_CASE("a piece ends where it is enough, and says how far it looked")
 
     // Bytes read count also where nothing is found.
     wanted.collection = "none";
-    LogBackfill byBytes(f.engine(), f.shared->eventBytes, share(wanted), 0, {SIZE_MAX, 5000});
+    ChangeBackfill byBytes(f.engine(), f.shared->eventBytes, share(wanted), 0, {SIZE_MAX, 5000});
     events.clear();
     CHECK(readAll(byBytes, events, through) == 4);
     CHECK(events.empty());
     CHECK(through == 22);
 
-    LogBackfill whole(f.engine(), f.shared->eventBytes, share({}), 0);
+    ChangeBackfill whole(f.engine(), f.shared->eventBytes, share({}), 0);
     CHECK(readAll(whole, events, through) == 1);
     CHECK(events.size() == 22);
 }
@@ -132,7 +132,7 @@ TEST_CASE("a piece ends within an entry only where more of it is to be told")
     Wanted wanted;
     wanted.documents = true;
     wanted.has = "red";
-    LogBackfill one(f.engine(), f.shared->eventBytes, share(wanted), 0, {1, SIZE_MAX});
+    ChangeBackfill one(f.engine(), f.shared->eventBytes, share(wanted), 0, {1, SIZE_MAX});
     for (size_t i = 0; i < 21; ++i) {
         const BackfillPiece piece = one.next();
         REQUIRE(piece.events.size() == 1);
@@ -146,7 +146,7 @@ TEST_CASE("a piece ends within an entry only where more of it is to be told")
     CHECK((last.events.empty() && last.atEnd && last.through == 3));
     CHECK(f.shared->eventBytes == 0); // also the batch is let go
 
-    LogBackfill within(f.engine(), f.shared->eventBytes, share(wanted), {1, 7});
+    ChangeBackfill within(f.engine(), f.shared->eventBytes, share(wanted), {1, 7});
     const BackfillPiece rest = within.next();
     CHECK(rest.events.size() == 14);
     CHECK(rest.events[0].text->index() == 7);
@@ -157,7 +157,7 @@ TEST_CASE("what the log has dropped: an end, or a past that is not known")
 {
     LiveFixture f({}, liveOptions(20'000, 20'000));
     f.write(set("c", "k", "red"));
-    LogBackfill early(f.engine(), f.shared->eventBytes, share({}), 0, {500, SIZE_MAX});
+    ChangeBackfill early(f.engine(), f.shared->eventBytes, share({}), 0, {500, SIZE_MAX});
     CHECK(early.next().through == 1);
     for (int i = 0; i < 40; ++i)
         f.write(set("c", "other", std::string(900, 'v')));
@@ -173,7 +173,7 @@ TEST_CASE("what the log has dropped: an end, or a past that is not known")
     wanted.name = "k";
     wanted.has = "red";
     wanted.fields.previous = true;
-    LogBackfill late(f.engine(), f.shared->eventBytes, share(wanted), 41);
+    ChangeBackfill late(f.engine(), f.shared->eventBytes, share(wanted), 41);
     std::vector<QueuedEvent> events;
     uint64_t through = 0;
     readAll(late, events, through);
@@ -314,7 +314,7 @@ TEST_CASE("what a backfill remembers of keys is counted, bounded, and given back
         PieceLimits limits{3000, SIZE_MAX};
         limits.seenBytes = seenBytes;
         std::vector<std::string>& told = texts[seenBytes < 100'000];
-        LogBackfill backfill(f.engine(), f.shared->backfillBytes, share(wanted), 0, limits);
+        ChangeBackfill backfill(f.engine(), f.shared->backfillBytes, share(wanted), 0, limits);
         uint64_t most = 0;
         for (bool end = false; !end;) {
             BackfillPiece piece = backfill.next();

@@ -177,7 +177,6 @@ TEST_CASE("no event is heard before the write that covers it has returned")
                 heard = frame.seq;
         }
         void end(uint64_t, const EventEnd&) override {}
-        void finish(uint64_t) override {}
     } live(heard), resumed(heard);
     f.mustOpen(liveOptions(64 << 20, 65536));
     ReadThread reader;

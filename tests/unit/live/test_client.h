@@ -92,7 +92,8 @@ struct TestClient : EventSink {
     {
         expect(subscription == id || id == 0, "a frame of another subscription");
         expect(room > 0, "a frame that was not wanted");
-        expect(!ended, "a frame after the end");
+        expect(!ended && !finished, "a frame after the end");
+        finished = frame.last;
         if (room != SIZE_MAX && room > 0)
             --room;
         if (frame.snapshot)
@@ -124,11 +125,6 @@ struct TestClient : EventSink {
         expect(!ended, "a second end");
         expect(last.seq >= (snapshot && !stateSeq ? 0 : through()), "the end falls behind");
         ended = last;
-    }
-    void finish(uint64_t subscription) override
-    {
-        expect(subscription == id && stateSeq && !ended, "done before its end");
-        finished = true;
     }
 
     // What came is what the log says up to `through` (or to where it says it is), each event once.

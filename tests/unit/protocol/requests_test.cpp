@@ -118,18 +118,20 @@ std::string payloadOf(const CommandSpec& command, std::string_view replaced = {}
         // They need each other, which has a test of its own.
         const bool ofCut = command.type == CommandType::Sub &&
                            (field.name == "cut" || field.name.starts_with("start"));
-        std::string_view value =
-            ofCut                                                                        ? "null"
-            : field.type == "integer"                                                    ? "5"
-            : field.name == "snapshot" || field.name == "history" || field.name == "end" ? "false"
-            : field.type == "boolean"                                                    ? "true"
-            : field.name == "writes" ? R"([{"op":"set","key":"5","value":"5"}])"
-            : field.name == "from"   ? "5"
-            : field.name == "fields" ? R"(["time"])"
-            : field.name == "kind"   ? "\"keys\""
-            : field.name == "action" ? "\"add\""
-            : field.name == "scope"  ? "\"readonly\""
-                                     : "\"5\"";
+        const bool excludesOthers = field.name == "snapshot" || field.name == "history" ||
+                                    field.name == "end" || field.name == "live";
+        std::string_view value = ofCut                     ? "null"
+                                 : field.type == "integer" ? "5"
+                                 : excludesOthers          ? "false"
+                                 : field.type == "boolean" ? "true"
+                                 : field.name == "writes"
+                                     ? R"([{"op":"set","key":"5","value":"5"}])"
+                                 : field.name == "from"   ? "5"
+                                 : field.name == "fields" ? R"(["time"])"
+                                 : field.name == "kind"   ? "\"keys\""
+                                 : field.name == "action" ? "\"add\""
+                                 : field.name == "scope"  ? "\"readonly\""
+                                                          : "\"5\"";
         if (field.name == replaced)
             value = with;
         add(field.name, value);
@@ -391,4 +393,37 @@ TEST_CASE("API keys: what each action needs")
         CHECK(error.code == Code::BadRequest);
         CHECK(error.text == c.text);
     }
+}
+
+TEST_CASE("log: the range, and what goes with `live`")
+{
+    JsonReader reader;
+    const LogRequest all = decoded(decodeLog, reader, "{}");
+    CHECK(all.first == 1);
+    CHECK(all.last == UINT64_MAX);
+    CHECK(all.limit == 1000);
+    CHECK(all.fromOldest);
+    CHECK_FALSE(all.live);
+    const LogRequest range =
+        decoded(decodeLog, reader, R"({"gt":4,"gte":3,"lt":9,"lte":20,"limit":7,"reverse":true})");
+    CHECK(range.first == 5);
+    CHECK(range.last == 8);
+    CHECK(range.limit == 7);
+    CHECK(range.reverse);
+    CHECK_FALSE(range.fromOldest);
+    const LogRequest live = decoded(decodeLog, reader, R"({"live":true})");
+    CHECK(live.live);
+    CHECK(live.fromOldest);
+    CHECK(live.limit == INT64_MAX);
+    CHECK(decoded(decodeLog, reader, R"({"live":true,"limit":20000})").limit == 20000);
+    CHECK(decoded(decodeLog, reader, R"({"live":true,"gte":5,"lte":5})").last == 5);
+    const auto refusal = [](std::string_view payload) {
+        JsonReader own;
+        return errorOf(decodeLog, own.parse(payload).value()).text;
+    };
+    CHECK(refusal(R"({"limit":10001})") == "limit: must be from 1 to 10000");
+    CHECK(refusal(R"({"live":true,"limit":0})") == "limit: must be from 1 to 9223372036854775807");
+    CHECK(refusal(R"({"live":true,"reverse":true})") == "live: must not be with `reverse`");
+    for (const char* empty : {R"({"live":true,"lt":1})", R"({"live":true,"gt":5,"lt":6})"})
+        CHECK(refusal(empty) == "live: needs a range that is not empty");
 }
