@@ -60,7 +60,7 @@ std::string writeReply(const std::optional<std::string>& id, const WriteReply& r
 Session::Session(const Service& service, Access access, uint64_t connectionId, SessionThread thread,
                  ClientLink& link)
     : m_service(service), m_access(std::move(access)), m_connectionId(connectionId),
-      m_thread(thread), m_link(link)
+      m_thread(thread), m_link(link), m_reads(service, link)
 {
 }
 
@@ -92,6 +92,13 @@ void Session::receive(FrameKind kind, std::string_view message)
     updatePause();
 }
 
+void Session::received()
+{
+    m_reads.answer();
+    if (!m_waiting.empty())
+        drain();
+}
+
 void Session::keep(Message message)
 {
     m_waitingBytes += message.bytes.size();
@@ -115,6 +122,9 @@ Session::Taken Session::take(FrameKind kind, std::string_view message, bool seqR
         m_readWaits = true;
         return Taken::Blocked;
     }
+    // What comes behind a read must not take effect before it.
+    if ((command.type != CommandType::Gval || m_reads.full()) && !m_reads.answer())
+        return Taken::Blocked;
     if (m_access.revoked()) {
         call.fail({Code::Unauthorized, "this key was removed"});
         return Taken::Done;
@@ -180,6 +190,11 @@ void Session::propose(const Call& call, Wish wish, WriteReply reply)
         m_noRoom = true;
 }
 
+void Session::readKey(const Call& call, const KeyRef& key)
+{
+    m_reads.add(call, key);
+}
+
 Session::Answer Session::answerLater(const Call& call)
 {
     ++m_laterCount;
@@ -225,9 +240,8 @@ void Session::done(uint64_t ticket, const Outcome& outcome)
         Message message = std::move(it->second.message);
         m_awaiting.erase(it);
         m_awaitingBytes -= message.bytes.size();
-        if (m_writes.empty() && m_waiting.empty() && !blocked())
-            take(message.kind, message.bytes, true);
-        else
+        if (!m_writes.empty() || !m_waiting.empty() || blocked() ||
+            take(message.kind, message.bytes, true) == Taken::Blocked)
             keep(std::move(message)); // its seq stays reached
     } else {
         const auto write = std::find_if(m_writes.begin(), m_writes.end(),
@@ -269,6 +283,7 @@ void Session::drain()
     if (m_draining)
         return;
     m_draining = true;
+    m_reads.answer();
     while (!m_waiting.empty() && !blocked()) {
         Message message = std::move(m_waiting.front());
         if (take(message.kind, message.bytes, false) == Taken::Blocked) {
@@ -278,6 +293,7 @@ void Session::drain()
         m_waitingBytes -= message.bytes.size();
         m_waiting.pop_front();
     }
+    m_reads.answer();
     m_draining = false;
 }
 

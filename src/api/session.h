@@ -13,6 +13,7 @@
 
 #include "api/call.h"
 #include "api/client_link.h"
+#include "api/key_reads.h"
 #include "api/service.h"
 #include "api/subscriptions.h"
 #include "engine/proposal_batch.h"
@@ -46,6 +47,8 @@ class Session {
     void sendReady();
     // One message from the client, which may be gone afterwards. Never fails as a whole.
     void receive(FrameKind kind, std::string_view message);
+    // To be called behind one or several messages that came in one go.
+    void received();
     // The outcome of a proposal, or a seq that was awaited.
     void done(uint64_t ticket, const Outcome& outcome);
     // The commit queue has room again.
@@ -60,13 +63,15 @@ class Session {
     // Nothing that came in waits for its answer to be handed to the link.
     bool isIdle() const
     {
-        return m_writes.empty() && m_waiting.empty() && m_awaiting.empty() && m_laterCount == 0;
+        return m_writes.empty() && m_waiting.empty() && m_awaiting.empty() && m_laterCount == 0 &&
+               m_reads.empty();
     }
 
     const Access& access() const { return m_access; }
 
     // For handlers, through Call.
     void propose(const Call& call, Wish wish, WriteReply reply);
+    void readKey(const Call& call, const KeyRef& key);
     // For a reply that is made elsewhere: to be called once, from any thread.
     using Answer = std::function<void(std::string reply)>;
     Answer answerLater(const Call& call);
@@ -112,6 +117,7 @@ class Session {
     std::shared_ptr<int> m_alive = std::make_shared<int>(); // what comes later may come too late
     size_t m_laterCount = 0;                                // replies yet to be made
 
+    KeyReads m_reads; // together with those that come in the same go
     std::deque<Message> m_waiting; // in order, behind a read that waits, or for room
     size_t m_waitingBytes = 0;
     size_t m_writeIdBytes = 0;         // ids are as long as clients make them

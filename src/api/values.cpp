@@ -2,12 +2,11 @@
 
 #include "api/handlers.h"
 #include "api/item_stream.h"
+#include "api/session.h"
 
 namespace fluxion {
 
 namespace {
-
-constexpr size_t kReplyRoomBytes = 96; // for what stands beside the value
 
 enum class Shows { Names, Values };
 
@@ -163,19 +162,7 @@ void handleGval(const Call& call)
     auto request = decodeKeyRef(call.payload, call.service.limits.request);
     if (!request)
         return call.fail(request.error());
-    KeyState state;
-    if (const auto collection = call.collection(request.value().col))
-        state = get(call, *collection, request.value().key);
-    std::string out;
-    out.reserve(state.value.size() + kReplyRoomBytes);
-    ReplyWriter writer(out, call.id);
-    writer.text("value", state.value)
-        .boolean("found", state.found)
-        .unsignedInteger("ver", state.version);
-    if (state.expiryUs != 0)
-        writer.integer("expires", state.expiryUs / kUsPerMs);
-    writer.end();
-    call.reply(std::move(out));
+    call.session.readKey(call, request.value());
 }
 
 void handleGvalues(const Call& call)

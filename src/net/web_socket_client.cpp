@@ -78,9 +78,11 @@ void WebSocketClient::readFrames()
     while (!m_paused && !m_gone) {
         const FrameReader::Event event = m_reader.next();
         if (event.kind == FrameReader::Kind::NeedMore)
-            return;
+            break;
         on(event);
     }
+    if (!m_gone)
+        m_session->received();
 }
 
 void WebSocketClient::on(const FrameReader::Event& event)

@@ -59,6 +59,7 @@ void LocalChannel::transmit(const std::string& message)
     if (!m_session)
         return;
     m_session->receive(FrameKind::Binary, message);
+    m_session->received();
     m_server.flush();
 }
 

@@ -20,6 +20,12 @@ KeyState Collection::get(std::string_view key) const
     return state;
 }
 
+void Collection::get(std::span<KeyRead> reads) const
+{
+    std::shared_lock guard(m_lock);
+    m_values.get(reads);
+}
+
 SharedValue Collection::share(std::string_view key, bool& found) const
 {
     Ref<const ValueBlob> blob;

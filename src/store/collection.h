@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,7 @@ class Collection {
 
     // Reading.
     KeyState get(std::string_view key) const;
+    void get(std::span<KeyRead> reads) const; // all at one moment
     KeyHead head(std::string_view key) const;
     // The value of a live key, nothing of another; `found` says which.
     SharedValue share(std::string_view key, bool& found) const;

@@ -112,23 +112,47 @@ ValuePage::Header ValuePage::headerAt(size_t index) const
     return h;
 }
 
+// From `index` on the first item with this tag, or kNone.
+size_t ValuePage::nextWithTag(size_t index, uint8_t tag) const
+{
+    if (index >= m_tags.size())
+        return kNone;
+    const uint8_t* const begin = m_tags.data();
+    const void* const at = std::memchr(begin + index, tag, m_tags.size() - index);
+    return at ? static_cast<size_t>(static_cast<const uint8_t*>(at) - begin) : kNone;
+}
+
 size_t ValuePage::find(uint64_t hash, std::string_view key) const
 {
     const auto tag = static_cast<uint8_t>(hash);
-    const uint8_t* const begin = m_tags.data();
-    const uint8_t* const end = begin + m_tags.size();
-    for (const uint8_t* at = begin; at != end; ++at) {
-        at = static_cast<const uint8_t*>(std::memchr(at, tag, static_cast<size_t>(end - at)));
-        if (!at)
-            break;
-        const auto index = static_cast<size_t>(at - begin);
-        if (m_moreTags[index] != static_cast<uint8_t>(hash >> 8))
+    for (size_t i = nextWithTag(0, tag); i != kNone; i = nextWithTag(i + 1, tag)) {
+        if (m_moreTags[i] != static_cast<uint8_t>(hash >> 8))
             continue;
-        const Header h = headerAt(index);
+        const Header h = headerAt(i);
         if (std::string_view(h.bytes, h.keyBytes) == key)
-            return index;
+            return i;
     }
     return kNone;
+}
+
+void ValuePage::prefetch(int step, uint64_t hash) const
+{
+    constexpr size_t kLine = 64;
+    const auto tag = static_cast<uint8_t>(hash);
+    if (step == 0) {
+        for (size_t i = 0; i < m_tags.size(); i += kLine)
+            __builtin_prefetch(&m_tags[i]);
+        return;
+    }
+    for (size_t i = nextWithTag(0, tag); i != kNone; i = nextWithTag(i + 1, tag)) {
+        if (step == 1) {
+            __builtin_prefetch(&m_moreTags[i]);
+            __builtin_prefetch(&m_offsets[i]);
+        } else if (m_moreTags[i] == static_cast<uint8_t>(hash >> 8)) {
+            __builtin_prefetch(m_arena.data() + m_offsets[i]);
+            __builtin_prefetch(m_arena.data() + m_offsets[i] + kLine);
+        }
+    }
 }
 
 ValueItem ValuePage::itemOf(const Header& h)

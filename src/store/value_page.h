@@ -42,6 +42,10 @@ class ValuePage {
     size_t size() const { return m_offsets.size(); }
     // The place of the key, or kNone. `hash` is hashOf(key), here and below.
     size_t find(uint64_t hash, std::string_view key) const;
+    // Before several find(): one after the other each step for all of them, so that their cache
+    // misses overlap. Only a hint.
+    static constexpr int kPrefetchSteps = 3;
+    void prefetch(int step, uint64_t hash) const;
     ValueItem at(size_t index) const;
     // The same, and the blob that its value points into; null for an inline item.
     ValueItem at(size_t index, Ref<const ValueBlob>& blob) const;
@@ -64,6 +68,7 @@ class ValuePage {
   private:
     struct Header;
 
+    size_t nextWithTag(size_t index, uint8_t tag) const;
     Header headerAt(size_t index) const;
     static ValueItem itemOf(const Header& header);
     void appendEntry(size_t index, const ValueItem& item, Ref<ValueBlob> blob);

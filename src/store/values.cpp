@@ -1,6 +1,7 @@
 #include "store/values.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/release.h"
 
@@ -24,9 +25,38 @@ void Values::raiseVersionFloor(uint64_t version)
 
 KeyState Values::get(std::string_view key, Ref<const ValueBlob>& blob) const
 {
-    KeyState state;
     const uint64_t hash = ValuePage::hashOf(key);
-    const ValuePage& page = m_pages.pageFor(hash);
+    return getFrom(m_pages.pageFor(hash), hash, key, blob);
+}
+
+void Values::get(std::span<KeyRead> reads) const
+{
+    constexpr size_t kTogether = 16; // more prefetches are not under way at a time
+    struct Place {
+        uint64_t hash;
+        const ValuePage* page;
+    };
+    std::array<Place, kTogether> places{};
+    for (; !reads.empty(); reads = reads.subspan(std::min(reads.size(), kTogether))) {
+        const size_t count = std::min(reads.size(), kTogether);
+        for (size_t i = 0; i < count; ++i) {
+            const uint64_t hash = ValuePage::hashOf(reads[i].key);
+            places[i] = {hash, &m_pages.pageFor(hash)};
+        }
+        for (int step = 0; step < ValuePage::kPrefetchSteps; ++step) {
+            for (size_t i = 0; i < count; ++i)
+                places[i].page->prefetch(step, places[i].hash);
+        }
+        for (size_t i = 0; i < count; ++i)
+            reads[i].state =
+                getFrom(*places[i].page, places[i].hash, reads[i].key, reads[i].blob);
+    }
+}
+
+KeyState Values::getFrom(const ValuePage& page, uint64_t hash, std::string_view key,
+                         Ref<const ValueBlob>& blob) const
+{
+    KeyState state;
     const size_t index = page.find(hash, key);
     if (index == ValuePage::kNone) {
         state.version = m_versionFloor;

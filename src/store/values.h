@@ -8,6 +8,7 @@
 // Threads as in PagedTable: one writer, which shuts out readers; pins are free of locks.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,20 @@ struct KeyState {
     bool isOver(int64_t nowUs) const { return found && expiryUs != 0 && expiryUs <= nowUs; }
     // Past its expiry it is as the entry will leave it that says so.
     void endIfOver(int64_t nowUs);
+};
+
+// One of several keys that are read together.
+struct KeyRead {
+    std::string_view key;
+    KeyState state = {};            // without the bytes of a large value
+    Ref<const ValueBlob> blob = {}; // these, behind the key
+
+    std::string_view value() const
+    {
+        if (!state.found)
+            return {};
+        return blob ? std::string_view(blob->bytes).substr(key.size()) : state.value;
+    }
 };
 
 // What a writer needs to know of a key.
@@ -65,6 +80,8 @@ class Values {
     // Everything but a large value's bytes, which `blob` then holds, behind the key: the caller
     // copies them when it has left the lock.
     KeyState get(std::string_view key, Ref<const ValueBlob>& blob) const;
+    // The same for each; in less time than one after the other.
+    void get(std::span<KeyRead> reads) const;
     KeyHead head(std::string_view key) const;
     bool has(std::string_view key) const; // live or tombstone
 
@@ -77,6 +94,9 @@ class Values {
     void dropAll(uint64_t seq);
 
   private:
+    KeyState getFrom(const ValuePage& page, uint64_t hash, std::string_view key,
+                     Ref<const ValueBlob>& blob) const;
+
     Pages m_pages;
     size_t m_liveCount = 0;
     size_t m_tombstoneCount = 0;

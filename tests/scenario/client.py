@@ -168,6 +168,14 @@ class Client:
         self.send_raw(message, kind)
         return self.receive()
 
+    def send_at_once(self, requests):
+        """Sends all (type, payload) as one piece, so that the server reads several; their ids."""
+        ids = [f"r{next(self._numbers)}" for _ in requests]
+        frames = [websocket.ABNF.create_frame(self.encode(type, payload, id), self.kind).format()
+                  for id, (type, payload) in zip(ids, requests)]
+        self.ws.sock.sendall(b"".join(frames))
+        return ids
+
     def pipeline(self, requests):
         """Sends all (type, payload), reading at the same time; the replies in that order."""
         ids = [f"r{next(self._numbers)}" for _ in requests]

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 
-from client import BINARY, SECONDS, TEXT, Client
+from client import BINARY, SECONDS, TEXT, Client, Closed
 from fluxion_server import FluxionServer
 from harness import Suite, equal, expect
 from model import Model, check_replies
@@ -85,6 +85,62 @@ def one_connection(server):
                              ("qry", {"col": "rw", "ts": 1, "doc": "/(/"}, "bad_regex"),
                              ("gval", {"col": "rw", "key": "k"}, {"value": str(n)})]
             check_replies(client, requests)
+
+
+def in_one_piece(server):
+    """Reads of keys that come together are looked up together; nothing else may change by that."""
+    with suite.case(f"requests that come in one piece: effects in the order sent, seed {SEED}"):
+        generator, keys = random.Random(f"{SEED}/piece"), [f"k{n}" for n in range(12)]
+        with Client(server) as client:
+            values = {}
+            for size in [*range(1, 40), *(generator.randrange(1, 200) for _ in range(40))]:
+                requests, wanted = [], []
+                for _ in range(size):
+                    key, dice = {"col": generator.choice("pq"), "key": generator.choice(keys)}, \
+                        generator.random()
+                    place = key["col"], key["key"]
+                    if dice < 0.7:
+                        requests.append(("gval", key))
+                        wanted.append({"value": values.get(place, ""), "found": place in values})
+                    elif dice < 0.85:
+                        values[place] = str(generator.random()) * generator.choice((1, 1, 400))
+                        requests.append(("sval", {**key, "value": values[place]}))
+                        wanted.append({})
+                    elif dice < 0.95:
+                        values.pop(place, None)
+                        requests.append(("rval", key))
+                        wanted.append({})
+                    else:
+                        requests.append(("gval", {"col": "p"}))
+                        wanted.append("bad_request")
+                for id, reply in zip(client.send_at_once(requests), wanted):
+                    expect(client.reply_to(id), reply)
+    with suite.case("large values asked for at once, and a write behind them, unread for long"):
+        with Client(server) as client:
+            old, new = "o" * 1_000_000, "n" * 1_000_000
+            client.ok("sval", {"col": "large", "key": "k", "value": old})
+            get = ("gval", {"col": "large", "key": "k"})
+            ids = client.send_at_once([get] * 60 + [("sval", {"col": "large", "key": "k",
+                                                              "value": new}), get, get])
+            with Client(server) as other:  # who gets an answer all the same
+                equal(other.ok("gval", {"col": "large", "key": "none"})["found"], False)
+            for id in ids[:60]:
+                expect(client.reply_to(id), {"value": old, "ver": 1})
+            expect(client.reply_to(ids[60]), {"ver": 2})
+            for id in ids[61:]:
+                expect(client.reply_to(id), {"value": new, "ver": 2})
+    with suite.case("what was asked for before a close frame is answered before the close"):
+        with Client(server) as client:
+            client.ok("sval", {"col": "p", "key": "k", "value": "last"})
+            ids = client.send_at_once([("gval", {"col": "p", "key": "k"})] * 5)
+            client.ws.send_close()
+            for id in ids:
+                expect(client.reply_to(id), {"value": "last"})
+            try:
+                client.receive()
+                raise AssertionError("no close")
+            except Closed as closed:
+                equal(closed.code, 1000)
 
 
 def many_connections(server):
@@ -211,6 +267,7 @@ def main():
     print(f"seed {SEED}")
     with FluxionServer() as server:
         one_connection(server)
+        in_one_piece(server)
         many_connections(server)
         across_connections(server)
         many_writers(server)

@@ -138,4 +138,22 @@ TEST_CASE("values: behave as a map; pins stay as they were")
     CHECK(content(values.pin()) == model);
     for (const auto& [pin, then] : pins)
         CHECK(content(pin) == then);
+    for (size_t count = 0; count <= 100; ++count) { // together as one by one
+        std::vector<std::string> keys(count);
+        std::vector<KeyRead> reads(count);
+        for (size_t i = 0; i < count; ++i)
+            reads[i].key = keys[i] = "key-" + std::to_string(random() % 9000);
+        values.get(reads);
+        for (size_t i = 0; i < count; ++i) {
+            Ref<const ValueBlob> blob;
+            const KeyState one = values.get(keys[i], blob);
+            CHECK(reads[i].blob.get() == blob.get());
+            CHECK(reads[i].state.found == one.found);
+            CHECK(reads[i].state.version == one.version);
+            CHECK(reads[i].state.expiryUs == one.expiryUs);
+            CHECK(reads[i].state.seq == one.seq);
+            const auto at = model.find(keys[i]);
+            CHECK(reads[i].value() == (at == model.end() ? "" : at->second.value));
+        }
+    }
 }
