@@ -117,7 +117,7 @@ class Session {
     std::shared_ptr<int> m_alive = std::make_shared<int>(); // what comes later may come too late
     size_t m_laterCount = 0;                                // replies yet to be made
 
-    KeyReads m_reads; // together with those that come in the same go
+    KeyReads m_reads;              // together with those that come in the same go
     std::deque<Message> m_waiting; // in order, behind a read that waits, or for room
     size_t m_waitingBytes = 0;
     size_t m_writeIdBytes = 0;         // ids are as long as clients make them

@@ -24,6 +24,8 @@ const std::string kTemporary = "checkpoint.tmp";
 
 // Goes to the disk as one: what a write to the log may have to wait for.
 constexpr uint64_t kSliceBytes = 1024 * 1024;
+// So much may be on its way to the disk, when nothing waits for it.
+constexpr uint64_t kAheadBytes = 16 * kSliceBytes;
 
 enum class FrameKind : uint32_t { Header = 1, View = 2, Block = 3, End = 4 };
 
@@ -45,14 +47,15 @@ class FrameWriter {
     {
         if (payload.size() > kMaxFrameBytes)
             return {Code::Internal, "a checkpoint block is too large"};
-        m_frame.clear();
-        ByteWriter out(m_frame);
+        m_head.clear();
+        ByteWriter out(m_head);
         out.u32(static_cast<uint32_t>(kind));
         out.u32(static_cast<uint32_t>(payload.size()));
         out.u32(frameCrc(m_number++, kind, payload));
-        out.raw(payload);
-        Status status = writeFully(m_file, m_offset, m_frame);
-        m_offset += m_frame.size();
+        Status status = writeFully(m_file, m_offset, m_head);
+        if (status)
+            status = writeFully(m_file, m_offset + m_head.size(), payload);
+        m_offset += m_head.size() + payload.size();
         if (status && m_offset - m_begun >= kSliceBytes)
             writeBack();
         return status;
@@ -61,7 +64,7 @@ class FrameWriter {
     uint64_t bytes() const { return m_offset; }
 
   private:
-    // While the next slice is made the disk writes this one; or, beside writes, it has written it
+    // While the next slices are made the disk writes this one; or, beside writes, it has written it
     // and rests.
     void writeBack()
     {
@@ -69,16 +72,17 @@ class FrameWriter {
         if (m_pace.rest) {
             m_file.awaitWriteBack(m_begun, m_offset - m_begun);
             m_pace.rest();
-        } else {
-            m_file.awaitWriteBack(m_awaited, m_begun - m_awaited);
+        } else if (m_begun > m_awaited + kAheadBytes) {
+            const uint64_t end = m_begun - kAheadBytes;
+            m_file.awaitWriteBack(m_awaited, end - m_awaited);
+            m_awaited = end;
         }
-        m_awaited = m_begun;
         m_begun = m_offset;
     }
 
     File& m_file;
     const CheckpointPace& m_pace;
-    std::string m_frame;
+    std::string m_head;
     uint64_t m_number = 0;
     uint64_t m_offset = 0;
     uint64_t m_begun = 0;   // up to here it is on its way to the medium,

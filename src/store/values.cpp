@@ -48,8 +48,7 @@ void Values::get(std::span<KeyRead> reads) const
                 places[i].page->prefetch(step, places[i].hash);
         }
         for (size_t i = 0; i < count; ++i)
-            reads[i].state =
-                getFrom(*places[i].page, places[i].hash, reads[i].key, reads[i].blob);
+            reads[i].state = getFrom(*places[i].page, places[i].hash, reads[i].key, reads[i].blob);
     }
 }
 

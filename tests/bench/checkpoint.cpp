@@ -318,6 +318,9 @@ class Copies {
     Costs measure(bool readFirst)
     {
         Costs costs;
+        // A server's checkpoint takes no other's name, whose file would be freed.
+        if (m_checked && !m_folder->remove(m_name))
+            throw std::runtime_error("cannot remove " + m_name);
         auto begin = Time::now();
         costs.bytes = static_cast<double>(take(writeCheckpoint(*m_folder, m_info, m_cut)));
         costs.write = secondsSince(begin);

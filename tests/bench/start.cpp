@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <thread>
+#include <unistd.h>
 
 #include "bench/line.h"
 #include "bench/scratch_folder.h"
@@ -16,6 +17,7 @@ std::vector<Line> measureStart(const Context& context)
     Line idle{"resident memory, idle", "", Line::Bound::AtMost, 30, " MB"};
     if (!context.wants(start.load) && !context.wants(idle.load))
         return {};
+    ::sync(); // what lines before have left for the disk to write is no part of it
     for (int i = 0; i < context.pairs; ++i) {
         ScratchFolder folder;
         const auto server = startServer(context, folder.path());
