@@ -1,7 +1,9 @@
 // The commit thread's work: decide what waits, write it as one batch, apply it, answer.
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <span>
 
 #include "engine/engine.h"
 #include "engine/replay.h"
@@ -106,6 +108,33 @@ void Engine::addEntry(const Decision& decision, const Principal& principal)
                  m_batchTimeUs, decision.payload});
 }
 
+// Of some proposals from `first` on, those of keys in the first one's collection. Behind the last.
+size_t Engine::prefetchKeys(const std::vector<Proposal>& proposals, size_t first) const
+{
+    constexpr size_t kAhead = 64;
+    const size_t end = std::min(proposals.size(), first + kAhead);
+    std::array<std::string_view, kAhead> keys;
+    size_t count = 0;
+    const std::string* collection = nullptr;
+    const uint32_t tenant = proposals[first].principal.tenant;
+    const auto add = [&](const auto* wish) {
+        if (!wish)
+            return;
+        collection = collection ? collection : &wish->collection;
+        if (wish->collection == *collection)
+            keys[count++] = wish->key;
+    };
+    for (size_t i = first; i < end && proposals[i].principal.tenant == tenant; ++i) {
+        add(std::get_if<SetKeyProposal>(&proposals[i].wish));
+        add(std::get_if<PatchKeyProposal>(&proposals[i].wish));
+        add(std::get_if<RemoveKeyProposal>(&proposals[i].wish));
+    }
+    const auto there = count > 1 ? m_store->find(tenant, *collection) : nullptr;
+    if (there)
+        there->prefetch(std::span(keys).first(count));
+    return end;
+}
+
 // Decides from proposals[next] on, until the batch is full or one needs it committed first.
 void Engine::decideAll(std::vector<Undecided>& group, std::vector<Proposal>& proposals,
                        size_t& next, Turn turn)
@@ -115,7 +144,10 @@ void Engine::decideAll(std::vector<Undecided>& group, std::vector<Proposal>& pro
     m_decider->beginBatch(m_batchTimeUs);
     expireKeys();
     const uint64_t firstSeq = appliedSeq() + 1;
+    size_t prefetched = next;
     while (next < proposals.size()) {
+        if (next == prefetched)
+            prefetched = prefetchKeys(proposals, next);
         Proposal& proposal = proposals[next];
         if (turn == Turn::OfAll && m_lanes.take(proposal, m_decider->mergeBytes(proposal))) {
             ++next;

@@ -148,6 +148,7 @@ class Engine : public LiveSource {
     void expireKeys();
     bool fits(const Decision& decision) const;
     void addEntry(const Decision& decision, const Principal& principal);
+    size_t prefetchKeys(const std::vector<Proposal>& proposals, size_t first) const;
     void decideAll(std::vector<Undecided>& group, std::vector<Proposal>& rest, size_t& next,
                    Turn turn);
     void commitGroup(std::vector<Undecided>& group);

@@ -83,6 +83,8 @@ class Collection {
     std::vector<int64_t> put(const std::vector<ValueItem>& items);
     // Drops the tombstones of these keys, and raises the floor from which new versions count.
     void forget(const std::vector<std::string_view>& keys, uint64_t versionFloor);
+    // A hint: these are looked up or changed soon.
+    void prefetch(std::span<const std::string_view> keys) const { m_values.prefetch(keys); }
     // Removes all records and keys, of the views named. Returns what is left of the documents,
     // whose release takes time.
     SeriesPin drop(uint64_t seq, ViewSet views = ViewSet::all());

@@ -7,6 +7,12 @@
 
 namespace fluxion {
 
+namespace {
+
+constexpr size_t kTogether = 16; // a processor has not many more cache misses under way
+
+} // namespace
+
 void KeyState::endIfOver(int64_t nowUs)
 {
     if (!isOver(nowUs))
@@ -23,40 +29,56 @@ void Values::raiseVersionFloor(uint64_t version)
     m_versionFloor = std::max(m_versionFloor, version);
 }
 
-KeyState Values::get(std::string_view key, Ref<const ValueBlob>& blob) const
+Values::Place Values::placeOf(std::string_view key) const
 {
     const uint64_t hash = ValuePage::hashOf(key);
-    return getFrom(m_pages.pageFor(hash), hash, key, blob);
+    return {hash, &m_pages.pageFor(hash)};
+}
+
+void Values::prefetch(std::span<const Place> places)
+{
+    for (int step = 0; step < ValuePage::kPrefetchSteps; ++step) {
+        for (const Place& place : places)
+            place.page->prefetch(step, place.hash);
+    }
+}
+
+void Values::prefetch(std::span<const std::string_view> keys) const
+{
+    std::array<Place, kTogether> places{};
+    while (!keys.empty()) {
+        const size_t count = std::min(keys.size(), kTogether);
+        for (size_t i = 0; i < count; ++i)
+            places[i] = placeOf(keys[i]);
+        prefetch(std::span(places).first(count));
+        keys = keys.subspan(count);
+    }
+}
+
+KeyState Values::get(std::string_view key, Ref<const ValueBlob>& blob) const
+{
+    return getFrom(placeOf(key), key, blob);
 }
 
 void Values::get(std::span<KeyRead> reads) const
 {
-    constexpr size_t kTogether = 16; // more prefetches are not under way at a time
-    struct Place {
-        uint64_t hash;
-        const ValuePage* page;
-    };
     std::array<Place, kTogether> places{};
-    for (; !reads.empty(); reads = reads.subspan(std::min(reads.size(), kTogether))) {
+    while (!reads.empty()) {
         const size_t count = std::min(reads.size(), kTogether);
-        for (size_t i = 0; i < count; ++i) {
-            const uint64_t hash = ValuePage::hashOf(reads[i].key);
-            places[i] = {hash, &m_pages.pageFor(hash)};
-        }
-        for (int step = 0; step < ValuePage::kPrefetchSteps; ++step) {
-            for (size_t i = 0; i < count; ++i)
-                places[i].page->prefetch(step, places[i].hash);
-        }
         for (size_t i = 0; i < count; ++i)
-            reads[i].state = getFrom(*places[i].page, places[i].hash, reads[i].key, reads[i].blob);
+            places[i] = placeOf(reads[i].key);
+        prefetch(std::span(places).first(count));
+        for (size_t i = 0; i < count; ++i)
+            reads[i].state = getFrom(places[i], reads[i].key, reads[i].blob);
+        reads = reads.subspan(count);
     }
 }
 
-KeyState Values::getFrom(const ValuePage& page, uint64_t hash, std::string_view key,
-                         Ref<const ValueBlob>& blob) const
+KeyState Values::getFrom(Place place, std::string_view key, Ref<const ValueBlob>& blob) const
 {
     KeyState state;
-    const size_t index = page.find(hash, key);
+    const ValuePage& page = *place.page;
+    const size_t index = page.find(place.hash, key);
     if (index == ValuePage::kNone) {
         state.version = m_versionFloor;
         return state;

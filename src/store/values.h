@@ -82,6 +82,8 @@ class Values {
     KeyState get(std::string_view key, Ref<const ValueBlob>& blob) const;
     // The same for each; in less time than one after the other.
     void get(std::span<KeyRead> reads) const;
+    // Before these are looked up one by one: so that they wait for memory together. Only a hint.
+    void prefetch(std::span<const std::string_view> keys) const;
     KeyHead head(std::string_view key) const;
     bool has(std::string_view key) const; // live or tombstone
 
@@ -94,8 +96,14 @@ class Values {
     void dropAll(uint64_t seq);
 
   private:
-    KeyState getFrom(const ValuePage& page, uint64_t hash, std::string_view key,
-                     Ref<const ValueBlob>& blob) const;
+    struct Place {
+        uint64_t hash = 0;
+        const ValuePage* page = nullptr;
+    };
+
+    Place placeOf(std::string_view key) const;
+    static void prefetch(std::span<const Place> places);
+    KeyState getFrom(Place place, std::string_view key, Ref<const ValueBlob>& blob) const;
 
     Pages m_pages;
     size_t m_liveCount = 0;
