@@ -1,10 +1,11 @@
 #include "api/key_reads.h"
 
 #include <algorithm>
-#include <span>
+#include <array>
 #include <utility>
 
 #include "api/call.h"
+#include "base/release.h"
 
 namespace fluxion {
 
@@ -30,9 +31,11 @@ std::string replyOf(const std::string& id, const KeyRead& read)
 
 void KeyReads::add(const Call& call, const KeyRef& key)
 {
+    m_asked.resize(kMost);
     Asked& asked = m_asked[m_count++];
     asked.kind = call.kind;
     asked.id.assign(*call.id);
+    m_idBytes += asked.id.size();
     asked.tenant = call.principal.tenant;
     asked.collection.assign(key.col);
     asked.key.assign(key.key);
@@ -49,40 +52,51 @@ bool KeyReads::answer()
     return empty();
 }
 
+void KeyReads::rest()
+{
+    if (empty())
+        release(m_asked);
+}
+
 void KeyReads::answerSome()
 {
+    std::array<KeyRead, kMost> reads;
     const size_t count = m_count;
-    look(count);
-    size_t done = 0;
-    while (done < count && !m_link.isFull()) {
-        m_link.send(m_asked[done].kind, replyOf(m_asked[done].id, m_reads[done]));
-        m_reads[done++] = {};
-    }
+    look(std::span(reads).first(count));
     // What is left is looked up anew when there is room: its values may be large.
-    std::fill(m_reads.begin() + done, m_reads.begin() + count, KeyRead());
-    std::rotate(m_asked.begin(), m_asked.begin() + done, m_asked.begin() + m_count);
+    size_t done = 0;
+    for (; done < count && !m_link.isFull(); ++done)
+        m_link.send(m_asked[done].kind, replyOf(m_asked[done].id, reads[done]));
+    const auto first = m_asked.begin();
+    std::rotate(first, first + static_cast<ptrdiff_t>(done),
+                first + static_cast<ptrdiff_t>(m_count));
     m_count -= done;
+    if (!empty())
+        return;
+    if (m_idBytes > kMaxIdBytes)
+        rest();
+    m_idBytes = 0;
 }
 
 // Those next to each other that are of one collection at a time.
-void KeyReads::look(size_t count)
+void KeyReads::look(std::span<KeyRead> reads) const
 {
-    for (size_t first = 0; first < count;) {
+    for (size_t first = 0; first < reads.size();) {
         const Asked& asked = m_asked[first];
         size_t end = first;
-        for (; end < count && m_asked[end].collection == asked.collection &&
+        for (; end < reads.size() && m_asked[end].collection == asked.collection &&
                m_asked[end].tenant == asked.tenant;
              ++end)
-            m_reads[end].key = m_asked[end].key;
+            reads[end].key = m_asked[end].key;
         const auto collection = m_service.engine.store().find(asked.tenant, asked.collection);
         if (collection)
-            collection->get(std::span(m_reads).subspan(first, end - first));
+            collection->get(reads.subspan(first, end - first));
         first = end;
     }
     // As it is now: past its expiry a key is gone, whether or not the log says so yet.
     const int64_t nowUs = m_service.engine.nowUs();
-    for (size_t i = 0; i < count; ++i)
-        m_reads[i].state.endIfOver(nowUs);
+    for (KeyRead& read : reads)
+        read.state.endIfOver(nowUs);
 }
 
 } // namespace fluxion

@@ -3,9 +3,10 @@
 // The keys that one connection asks for in one go, looked up together: each alone would wait for
 // memory several times.
 
-#include <array>
 #include <cstddef>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "api/client_link.h"
 #include "api/service.h"
@@ -22,11 +23,13 @@ class KeyReads {
     KeyReads(const Service& service, ClientLink& link) : m_service(service), m_link(link) {}
 
     bool empty() const { return m_count == 0; }
-    bool full() const { return m_count == m_asked.size(); }
+    bool full() const { return m_count == kMost || m_idBytes > kMaxIdBytes; }
     // Not when full.
     void add(const Call& call, const KeyRef& key);
     // As many as the link takes. True if none is left.
     bool answer();
+    // Gives back memory, if nothing is asked for.
+    void rest();
 
   private:
     struct Asked {
@@ -37,14 +40,17 @@ class KeyReads {
         std::string key;
     };
 
+    static constexpr size_t kMost = 16;
+    static constexpr size_t kMaxIdBytes = 64 * 1024; // ids are as long as clients make them
+
     void answerSome();
-    void look(size_t count);
+    void look(std::span<KeyRead> reads) const;
 
     const Service& m_service;
     ClientLink& m_link;
-    std::array<Asked, 16> m_asked; // their strings keep their room
-    std::array<KeyRead, 16> m_reads;
-    size_t m_count = 0;
+    std::vector<Asked> m_asked; // none or kMost, whose strings keep their room
+    size_t m_count = 0;         // the first ones are asked for
+    size_t m_idBytes = 0;       // of all since there were none
     bool m_answering = false;
 };
 

@@ -299,6 +299,7 @@ void Session::drain()
 
 void Session::tick()
 {
+    m_reads.rest();
     const int64_t now = m_service.clock.steadyUs();
     for (auto it = m_awaiting.begin(); it != m_awaiting.end();) {
         if (it->second.deadlineUs > now) {

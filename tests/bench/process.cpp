@@ -5,11 +5,13 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <fstream>
 #include <netinet/in.h>
 #include <random>
+#include <spawn.h>
 #include <stdexcept>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -108,16 +110,18 @@ void Process::launch(std::vector<std::string> command, Port port,
     for (const std::string& entry : environment)
         variables.push_back(const_cast<char*>(entry.c_str()));
     variables.push_back(nullptr);
-    m_pid = ::fork();
-    if (m_pid == 0) {
-        const int silent = ::open("/dev/null", O_WRONLY);
-        ::dup2(silent, 1);
-        ::dup2(port == Port::Announced ? out[1] : silent, 2);
-        ::execvpe(arguments[0], arguments.data(), variables.data());
-        ::_exit(127);
-    }
+    // Not fork(): it takes the longer the more memory this program has, and is part of a start.
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&files, port == Port::Announced ? out[1] : 1, 2);
+    const int fault =
+        ::posix_spawnp(&m_pid, arguments[0], &files, nullptr, arguments.data(), variables.data());
+    posix_spawn_file_actions_destroy(&files);
     ::close(out[1]);
     m_stderr = out[0];
+    if (fault != 0)
+        throw std::runtime_error("cannot start " + command.front() + ": " + std::strerror(fault));
 }
 
 void Process::awaitAnnouncement()
