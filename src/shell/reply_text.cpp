@@ -63,6 +63,13 @@ void appendValue(std::string& out, JsonValue reply, const Style& style)
     out += '\n';
 }
 
+// On a terminal silence is no answer.
+void appendNoneIf(bool isEmpty, std::string& out, const Style& style)
+{
+    if (isEmpty && style.human())
+        appendNote(out, style, "(none)");
+}
+
 // Of a write: what there is now to refer to it.
 void appendDone(std::string& out, JsonValue reply, const Style& style)
 {
@@ -80,8 +87,18 @@ void appendDone(std::string& out, JsonValue reply, const Style& style)
     out += '\n';
 }
 
+// A reply without a version says that there was no such key.
+void appendRemoved(std::string& out, JsonValue reply, const Style& style)
+{
+    if (member(reply, "ver").exists())
+        appendDone(out, reply, style);
+    else
+        appendNoneIf(true, out, style);
+}
+
 void appendNames(std::string& out, JsonValue names, const Style& style)
 {
+    const size_t before = out.size();
     const auto line = [&](std::string_view name) {
         appendText(out, style, Paint::Name, name);
         out += '\n';
@@ -93,6 +110,7 @@ void appendNames(std::string& out, JsonValue names, const Style& style)
         for (const JsonMember entry : names.members())
             line(entry.name);
     }
+    appendNoneIf(out.size() == before, out, style);
 }
 
 void appendRecords(std::string& out, JsonValue records, const Style& style)
@@ -111,6 +129,7 @@ void appendRecords(std::string& out, JsonValue records, const Style& style)
             row({{std::string(entry.name), Paint::Name}}, entry.value);
     }
     table.write(out);
+    appendNoneIf(table.empty(), out, style);
 }
 
 void appendVersions(std::string& out, JsonValue reply, const Style& style)
@@ -126,8 +145,7 @@ void appendVersions(std::string& out, JsonValue reply, const Style& style)
                    {std::string(memberText(version, "value")), Paint::Value}});
     }
     table.write(out);
-    if (style.human() && table.empty())
-        appendNote(out, style, "(none)");
+    appendNoneIf(table.empty(), out, style);
     if (style.human() && memberIsTrue(reply, "more"))
         appendNote(out, style, "(there are older ones: --before)");
 }
@@ -200,12 +218,14 @@ void appendReply(std::string& out, const Invocation& invocation, JsonValue reply
         return appendValue(out, reply, style);
     case Verb::Set:
     case Verb::Patch:
-    case Verb::Del:
     case Verb::Ins:
         return appendDone(out, reply, style);
-    case Verb::Keys:
-        appendNames(out, member(reply, "keys"), style);
-        return appendNames(out, member(reply, "values"), style);
+    case Verb::Del:
+        return appendRemoved(out, reply, style);
+    case Verb::Keys: {
+        const JsonValue keys = member(reply, "keys");
+        return appendNames(out, keys.exists() ? keys : member(reply, "values"), style);
+    }
     case Verb::Cols:
         return appendNames(out, member(reply, "collections"), style);
     case Verb::History:

@@ -81,6 +81,9 @@ def test_values(fluxion):
     with suite.case("del prints the version, too"):
         fluxion.prints("2\n", "del", "empty")
         fluxion.prints("", "get", "empty")
+    with suite.case("del of a key that is not there prints nothing, and is no error"):
+        fluxion.prints("", "del", "empty")
+        fluxion.prints("", "del", "never")
 
 
 def test_documents(fluxion):

@@ -39,10 +39,11 @@ def test_pipe(server):
     with suite.case("INS, QRY, QDOC"):
         code, out, err = piped(server, "USE recs", 'INS d {"t": 1}', "QRY", "QDOC d", "QRY nope")
         equal((code, err), (0, ""))
-        assert re.fullmatch(r'OK  \(seq \d+\)\nd  \d{13}  {"t": 1}\n\d{13}  {"t": 1}\n', out), out
+        assert re.fullmatch(r'OK  \(seq \d+\)\nd  \d{13}  {"t": 1}\n\d{13}  {"t": 1}\n'
+                            r'\(none\)\n', out), out
     with suite.case("names with spaces, in quotes"):
-        equal(piped(server, 'SET "a key" 5', 'GET "a key"', 'del "a key"')[1],
-              "OK  (version 1)\n5  (version 1)\nOK  (version 2)\n")
+        equal(piped(server, 'SET "a key" 5', 'GET "a key"', 'del "a key"', 'del "a key"')[1],
+              "OK  (version 1)\n5  (version 1)\nOK  (version 2)\n(none)\n")
     for line, words in (("SET bad hello", ["not valid JSON", '"hello"']),
                         ('SET bad {"a":}', ["not valid JSON"]),
                         ("INS d hello", ["not valid JSON"]),
