@@ -273,6 +273,8 @@ void appendEvent(std::string& out, JsonValue event, const Style& style)
             row.push_back({number});
             row.push_back({content});
         }
+        if (member(event, "previous").exists())
+            row.push_back({text("previous")});
     } else {
         row.push_back({text("col") + (isKey || isDoc ? "/" + name : ""), Paint::Name});
         if (isKey)
