@@ -46,7 +46,8 @@ struct ArgumentSpec {
     // The collection: `--col` or an argument on a command line; the shell's own in the shell.
     bool shellKnows = false;
     bool shellRequires = true;
-    // In the shell: all that follows, as it is typed. Such a command has no options there.
+    // In the shell: all that follows, as it is typed. Options stand before the first argument
+    // there.
     bool restOfLine = false;
 };
 
@@ -80,7 +81,7 @@ std::span<const OptionSpec> commonOptions();
 // the shell case does not matter.
 const Command* findCommand(std::string_view name, Place place);
 
-// Whether in the shell its last argument is the rest of the line: then it has no options there.
+// Whether in the shell its last argument is the rest of the line: then options come first there.
 bool takesRestOfLine(const Command& command);
 
 // "set KEY [VALUE]"; in the shell upper-case and without what the shell knows.

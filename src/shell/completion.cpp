@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "shell/invocation.h"
 
 namespace fluxion::shell {
 
@@ -85,6 +86,31 @@ const ArgumentSpec* argumentAt(const Command& command, size_t place)
     return nullptr;
 }
 
+// What the word at the end can be: an argument after so many others, an option, or an option's
+// value, which is neither.
+struct Position {
+    size_t arguments = 0;
+    bool option = true;
+    bool argument = true;
+};
+
+Position positionIn(const Command& command, const Words& words)
+{
+    Position out;
+    for (size_t i = 1; i < words.before.size(); ++i) {
+        const OptionSpec* option = out.option ? namedOption(command, words.before[i]) : nullptr;
+        if (!option) {
+            ++out.arguments;
+            out.option = !takesRestOfLine(command);
+        } else if (option->type != OptionType::Switch &&
+                   words.before[i].find('=') == std::string_view::npos &&
+                   ++i == words.before.size()) {
+            out.option = out.argument = false;
+        }
+    }
+    return out;
+}
+
 } // namespace
 
 std::string typedName(std::string_view name)
@@ -125,8 +151,10 @@ Completions completeLine(std::string_view before, const NameSource& names)
     if (words.before.empty()) {
         out.candidates = commandNames(typed);
     } else if (const Command* command = findCommand(words.before[0], Place::Shell)) {
-        const ArgumentSpec* argument = argumentAt(*command, words.before.size() - 1);
-        if (typed.starts_with("--")) {
+        const Position place = positionIn(*command, words);
+        const ArgumentSpec* argument =
+            place.argument ? argumentAt(*command, place.arguments) : nullptr;
+        if (place.option && typed.starts_with("--")) {
             for (const OptionSpec& option : command->options) {
                 if (("--" + std::string(option.name)).starts_with(typed))
                     out.candidates.push_back("--" + std::string(option.name));

@@ -96,9 +96,13 @@ std::string commandsHelp()
 std::string commandHelp(const Command& command, Place place)
 {
     const bool inShell = place == Place::Shell;
-    const bool takesOptions = !inShell || !(command.options.empty() || takesRestOfLine(command));
-    std::string out = inShell ? "" : "fluxion ";
-    out.append(usage(command, place)).append(takesOptions ? " [OPTION...]\n\n" : "\n\n");
+    const bool takesOptions = !inShell || !command.options.empty();
+    std::string out = (inShell ? "" : "fluxion ") + usage(command, place);
+    if (takesOptions && inShell && takesRestOfLine(command))
+        out.insert(command.name.size(), " [OPTION...]");
+    else if (takesOptions)
+        out += " [OPTION...]";
+    out += "\n\n";
     appendWrapped(out, command.help, 0);
     if (!command.more.empty() && !inShell)
         appendWrapped(out, command.more, 0);

@@ -174,7 +174,36 @@ Result<Word> takeWord(std::string_view& rest)
     return word;
 }
 
+// Where the rest of the line is an argument, options stand before the first one. What only looks
+// like an option is a name.
+Status takeLeadingOptions(const Command& command, std::string_view& rest, std::vector<Word>& words)
+{
+    while (const OptionSpec* option =
+               namedOption(command, rest.substr(0, rest.find_first_of(kSpace)))) {
+        auto word = takeWord(rest);
+        if (!word)
+            return word.error();
+        const bool valueFollows =
+            option->type != OptionType::Switch && word.value().text.find('=') == std::string::npos;
+        words.push_back(std::move(word.value()));
+        if (!valueFollows || rest.empty())
+            continue;
+        auto value = takeWord(rest);
+        if (!value)
+            return value.error();
+        words.push_back(std::move(value.value()));
+    }
+    return {};
+}
+
 } // namespace
+
+const OptionSpec* namedOption(const Command& command, std::string_view word)
+{
+    return word.starts_with("--")
+               ? findOption(command, word.substr(2, word.find('=') - 2), Place::Shell)
+               : nullptr;
+}
 
 std::optional<std::string_view> Invocation::argument(std::string_view name) const
 {
@@ -221,6 +250,10 @@ Result<ShellLine> splitLine(std::string_view line)
     out.command = findCommand(out.name, Place::Shell);
     if (!out.command)
         return {Code::Usage, "there is no command " + out.name + "; HELP lists them"};
+    if (takesRestOfLine(*out.command)) {
+        if (Status status = takeLeadingOptions(*out.command, rest, out.words); !status)
+            return status.error();
+    }
     for (const ArgumentSpec& argument : out.command->arguments) {
         if (argument.shellKnows || rest.empty())
             continue;
@@ -231,7 +264,7 @@ Result<ShellLine> splitLine(std::string_view line)
         auto word = takeWord(rest);
         if (!word)
             return word.error();
-        // Beside the rest of the line there are no options.
+        // Before the rest of the line an argument is never an option.
         word.value().literal |= takesRestOfLine(*out.command);
         out.words.push_back(std::move(word.value()));
     }

@@ -41,9 +41,13 @@ struct Invocation {
 // is checked.
 Result<Invocation> parseWords(const Command& command, std::span<const Word> words, Place place);
 
+// The option of the command that this word of the shell names, "--ttl" or "--ttl=5"; null if none.
+const OptionSpec* namedOption(const Command& command, std::string_view word);
+
 // A line of the shell, without the command's name checked yet: the words, of which the last is the
-// rest of the line as it stands where the command says so. A word in double quotes is a JSON
-// string. Code::Usage; no command and no words for an empty line.
+// rest of the line as it stands where the command says so; options stand before the first argument
+// there. A word in double quotes is a JSON string. Code::Usage; no command and no words for an
+// empty line.
 struct ShellLine {
     std::string name; // as typed
     const Command* command = nullptr;

@@ -129,9 +129,12 @@ class ShellSession {
         const auto parsed = reader.parse(*text);
         if (parsed)
             return {};
-        return {Code::Usage, parsed.error().text +
-                                 ". The value must be JSON, such as 21, {\"age\":21} or, for a "
-                                 "text, \"hello\" with its quotes"};
+        std::string why = parsed.error().text +
+                          ". The value must be JSON, such as 21, {\"age\":21} or, for a text, "
+                          "\"hello\" with its quotes";
+        if (text->find("--") != std::string_view::npos)
+            why += "; options stand before the first name";
+        return {Code::Usage, std::move(why)};
     }
 
     Outcome use(std::string_view col)

@@ -70,7 +70,19 @@ def test_pipe(server):
             assert word in out, out
         out = piped(server, "HELP qdoc")[1]
         assert out.startswith("QDOC DOC [OPTION...]\n") and "--reverse" in out, out
-        assert "--" not in piped(server, "HELP set")[1]
+        out = piped(server, "HELP set")[1]
+        assert out.startswith("SET [OPTION...] KEY VALUE\n") and "--ttl" in out, out
+    with suite.case("SET, PATCH and INS have their options before the name"):
+        equal(piped(server, 'SET --ver 0 opt {"a": 1}', 'PATCH --delete-nulls opt {"a":null}',
+                    "GET opt", 'SET "--ver" 1', 'GET "--ver"')[:2],
+              (0, "OK  (version 1)\nOK  (version 2)\n{}  (version 2)\nOK  (version 1)\n"
+                  "1  (version 1)\n"))
+        out = piped(server, "INS --ts -5 optdoc 1", "QDOC optdoc")[1]
+        assert out.startswith("OK") and out.endswith("\n-5  1\n"), out
+        out = piped(server, "SET --ttl 600000 opt 2", "GET opt")[1]
+        assert "2  (version 3, expires " in out, out
+        code, out, err = piped(server, "SET opt 3 --ttl 5", "GET opt")
+        assert code == 1 and "options stand before" in err and "version 3" in out, (out, err)
     with suite.case("--json: each reply as it came"):
         out = piped(server, "SET j 1", "GET j", arguments=["--json"])[1].splitlines()
         equal(out[1], '{"id":"2","value":"1","found":true,"ver":1}')

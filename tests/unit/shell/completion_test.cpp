@@ -54,6 +54,17 @@ TEST_CASE("completion of a line")
         {"COLS ", "0: | "},
         {"NOPE u", "1: | "},
         {"QDOC d --l", "3: --limit | --limit "},
+        {"QDOC --limit 2 d --l", "3: --limit | --limit "},
+        {"GET --col c us", "2: \"user name\" user | "},
+        {"GET --col us", "2: | "},
+        {"SET --", "2: --col --ttl --ver | --"},
+        {"SET --ttl 5 --v", "3: --ver | --ver "},
+        {"SET --ttl --v", "3: | "},
+        {"SET --ttl 5 us", "2: \"user name\" user | "},
+        {"SET --ttl=5 us", "2: \"user name\" user | "},
+        {"SET user 1 --", "2: | "}, // that is the value by now
+        {"INS --t", "3: --ts | --ts "},
+        {"INS doc --t", "3: | "},
         {"WATCH --", "2: --col --filter --from --kind --limit --match --previous --snapshot --where"
                      " | --"},
     };
