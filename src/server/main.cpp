@@ -53,8 +53,38 @@ std::vector<std::string> fluxionVariables()
     return names;
 }
 
+constexpr std::string_view kVerifyHelp =
+    "fluxion verify DIR\n\n"
+    "Reads every file of a data folder that no server uses, and changes nothing.\n"
+    "A line for each file says what it holds and `ok`, or what is wrong and where; the last line\n"
+    "is `ok` or the number of faults.\n\n"
+    "Exit codes: 0 whole, 1 damaged, 2 it could not be read, or is in use.\n";
+
+Error noCommand(const std::string& word)
+{
+    return {Code::Usage, "there is no command \"" + word + "\"; see fluxion --help"};
+}
+
+// `fluxion help`, of all or of one command.
+int help(const std::string& word)
+{
+    std::string text;
+    if (const auto* command = shell::findCommand(word, shell::Place::CommandLine))
+        text = shell::commandHelp(*command, shell::Place::CommandLine);
+    else if (word == "verify")
+        text = kVerifyHelp;
+    else if (word == "serve" || word == "health")
+        text = helpText() + shell::commandsHelp();
+    else
+        return fail(noCommand(word));
+    std::fputs(text.c_str(), stdout);
+    return 0;
+}
+
 int verify(const std::vector<std::string>& arguments)
 {
+    if (!arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h"))
+        return help("verify");
     if (arguments.size() != 1 || arguments[0].empty() || arguments[0].starts_with("-"))
         return fail({Code::Usage, "verify wants one folder: fluxion verify DIR"});
     const auto faults = verifyData(arguments[0]);
@@ -74,9 +104,13 @@ int main(int argc, char** argv)
     std::vector<std::string> arguments(argv + 1, argv + argc);
     if (!arguments.empty() && arguments[0] == "verify")
         return verify({arguments.begin() + 1, arguments.end()});
+    if (!arguments.empty() && arguments[0] == "help")
+        return help(arguments.size() > 1 ? arguments[1] : "serve");
     std::string command = "serve";
-    if (!arguments.empty() && (arguments[0] == "serve" || arguments[0] == "health")) {
+    if (!arguments.empty() && !arguments[0].starts_with("-")) {
         command = arguments[0];
+        if (command != "serve" && command != "health")
+            return fail(noCommand(command));
         arguments.erase(arguments.begin());
     }
     auto loaded = loadSettings({arguments, environment, fluxionVariables(), readTextFile});
@@ -86,8 +120,7 @@ int main(int argc, char** argv)
     const Settings& settings = loaded.value().settings;
     switch (loaded.value().action) {
     case StartAction::Help:
-        std::fputs((helpText() + shell::commandsHelp()).c_str(), stdout);
-        return 0;
+        return help(command);
     case StartAction::Version:
         std::printf("fluxion %s\n", kVersion);
         return 0;

@@ -206,6 +206,20 @@ def test_answers():
             for word in ("--secret-key", "--data", "--durability", "FLUXION_"):
                 assert word in out, f"{word} is not in the help"
             assert all(len(line) <= 100 for line in out.splitlines()), "a line is too long"
+    for arguments in (["help"], ["help", "serve"], ["health", "--help"]):
+        with suite.case(f"{' '.join(arguments)} is the same"):
+            equal(run(arguments), run(["--help"]))
+    for name in ("get", "shell", "verify"):
+        with suite.case(f"{name} --help, {name} -h and help {name}: of that command"):
+            code, out, err = run([name, "--help"])
+            equal((code, err), (0, ""), "exit code and stderr")
+            assert out.startswith(f"fluxion {name} "), out
+            equal(run([name, "-h"])[1], out)
+            equal(run(["help", name]), (0, out, ""))
+    with suite.case("a command that there is not"):
+        for word in ("gett", "GET", ""):
+            refuse([word, "theme"], f'there is no command "{word}"', "fluxion --help")
+        refuse(["help", "gett"], 'there is no command "gett"')
     with suite.case("--version"):
         code, out, err = run(["--version"])
         equal((code, out.split()[0], len(out.splitlines()), err), (0, "fluxion", 1, ""))
