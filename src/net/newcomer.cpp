@@ -109,6 +109,10 @@ std::string Newcomer::plainReply(const HttpHead& head) const
             return httpReply(503, "{\"status\":\"read_only\"}");
         return httpReply(200, "{\"status\":\"ready\"}");
     }
+    if (head.path() == "/")
+        return httpError(404, "not_found",
+                         "this is for WebSocket clients: ws://HOST:PORT/?api-key=KEY; over plain "
+                         "HTTP there are /health/live and /health/ready");
     return httpError(404, "not_found", "there is nothing at this path");
 }
 

@@ -442,6 +442,9 @@ def test_health():
                 equal(got, status, "status")
     with suite.case("fluxion health: not 0 and one line when there is none"), \
             socket.socket() as silent:
+        with suite.case("GET / says what this address is for"):
+            text = parse(http(server, "/")[2].decode())["error"]
+            assert "WebSocket" in text and "/health/ready" in text, text
         silent.bind(("127.0.0.1", 0))  # so that nobody else gets it
         port = str(silent.getsockname()[1])
         code, out, err = run(["health", "--port", port])
