@@ -52,7 +52,8 @@ constexpr SettingSpec kSettings[] = {
            "The master key. Safer in the environment or in a file than on the command line."),
     path("secret-key-file", &Settings::secretKeyFile, "File that holds the master key."),
     path("data", &Settings::data,
-         "Folder of the data, created if need be. Without it everything is kept in memory only."),
+         "Folder of the data, created if need be, in one that is there. Without it everything is "
+         "kept in memory only."),
     text("host", &Settings::host, "127.0.0.1", "Address to listen on; 0.0.0.0 or :: for all."),
     count("port", &Settings::port, "8080", 0, 65535, "TCP port",
           "Port to listen on; 0 takes any free one."),

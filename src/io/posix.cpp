@@ -257,12 +257,16 @@ std::string parentOf(const std::string& path)
 
 Status makeFolder(const std::string& path, unsigned mode)
 {
-    if (::mkdir(path.c_str(), static_cast<mode_t>(mode)) != 0) {
-        if (errno == EEXIST)
-            return {};
-        return systemError(errno, "create folder", path);
-    }
     const std::string parent = parentOf(path);
+    if (::mkdir(path.c_str(), static_cast<mode_t>(mode)) != 0) {
+        const int error = errno;
+        if (error == EEXIST)
+            return {};
+        Error refused = systemError(error, "create folder", path);
+        if (error == ENOENT)
+            refused.text = "cannot create folder " + path + ": there is no folder " + parent;
+        return refused;
+    }
     const Descriptor fd = openFolder(parent);
     if (!fd.valid())
         return systemError(errno, "open folder", parent);

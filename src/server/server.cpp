@@ -154,6 +154,19 @@ Error asUsage(const Error& error, const std::string& data)
     return {Code::Usage, std::move(text)};
 }
 
+// A slip in the folder's name shows here: it is empty.
+std::string foundText(const std::string& data, uint64_t seq)
+{
+    return "data folder " + data + (seq == 0 ? ", empty" : ", up to seq " + std::to_string(seq));
+}
+
+std::string addressText(const Settings& settings)
+{
+    const bool bare = settings.host.find(':') != std::string::npos; // an IPv6 address
+    return (settings.tlsCert.empty() ? "ws://" : "wss://") +
+           (bare ? "[" + settings.host + "]" : settings.host);
+}
+
 } // namespace
 
 Status serve(const Settings& settings, LogSink sink)
@@ -195,6 +208,8 @@ Status serve(const Settings& settings, LogSink sink)
     auto engine = Engine::open(std::move(options), directory.get(), systemClock(), sink);
     if (!engine)
         return engine.status();
+    if (directory)
+        sink(LogLevel::Info, foundText(settings.data, engine.value()->appliedSeq()));
 
     const Authenticator authenticator(settings.secretKey, engine.value()->installationSecret(),
                                       engine.value()->store().apiKeys());
@@ -211,11 +226,8 @@ Status serve(const Settings& settings, LogSink sink)
         engine.value()->addMailbox(*mailbox);
     engine.value()->start();
     listener.startServing();
-    const std::string scheme = limits.value().tls.isNull() ? "ws" : "wss";
-    const bool bare = settings.host.find(':') != std::string::npos; // an IPv6 address
-    const std::string host = bare ? "[" + settings.host + "]" : settings.host;
-    sink(LogLevel::Info, "fluxion " + std::string(kVersion) + " listening on " + scheme + "://" +
-                             host + ":" + std::to_string(listener.serverPort()));
+    sink(LogLevel::Info, "fluxion " + std::string(kVersion) + " listening on " +
+                             addressText(settings) + ":" + std::to_string(listener.serverPort()));
     QCoreApplication::exec();
     sink(LogLevel::Info, "stopping");
     listener.stop(settings.drainTimeoutMs * kUsPerMs);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -156,6 +157,16 @@ def test_refusals():
         server.restart(hard=True)
         refuse([*KEY, "--port", "0", "--data", server.data], server.data)
         server.stop()
+    with suite.case("refused: a data folder whose parent is missing, which it names"):
+        refuse([*KEY, "--port", "0", "--data", path("no/data")],
+               f"cannot create folder {path('no/data')}: there is no folder {path('no')}")
+    with suite.case("a start tells which data folder it found, and how much is in it"), \
+            FluxionServer() as server:
+        server.wait_for_line(f" info data folder {re.escape(server.data)}, empty\n")
+        with Client(server) as client:
+            client.ok("sval", {"col": "c", "key": "k", "value": "v"})
+        server.restart(hard=True)
+        server.wait_for_line(f" info data folder {re.escape(server.data)}, up to seq 1\n")
     as_nobody = ()
     if os.getuid() == 0:
         as_nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
@@ -431,6 +442,9 @@ def test_health():
                 equal(got, status, "status")
                 equal(fields["content-type"].split(";")[0], "application/json", "Content-Type")
                 equal(word in parse(body.decode()).values(), True, "what it says")
+        with suite.case("GET / says what this address is for"):
+            text = parse(http(server, "/")[2].decode())["error"]
+            assert "WebSocket" in text and "/health/ready" in text, text
         with suite.case("fluxion health: 0 when it is ready"):
             equal(healthy(["--port", str(server.port)]), (0, "", ""))
             equal(healthy([], {"FLUXION_PORT": str(server.port)})[0], 0)
@@ -442,9 +456,6 @@ def test_health():
                 equal(got, status, "status")
     with suite.case("fluxion health: not 0 and one line when there is none"), \
             socket.socket() as silent:
-        with suite.case("GET / says what this address is for"):
-            text = parse(http(server, "/")[2].decode())["error"]
-            assert "WebSocket" in text and "/health/ready" in text, text
         silent.bind(("127.0.0.1", 0))  # so that nobody else gets it
         port = str(silent.getsockname()[1])
         code, out, err = run(["health", "--port", port])

@@ -66,6 +66,12 @@ TEST_CASE("openDirectory makes the folder, private, unless told not to")
     CHECK(missing.error().code == Code::Io);
     CHECK(missing.error().text == "cannot open folder " + path + ": No such file or directory");
 
+    const auto deep = openDirectory(path + "/a/b");
+    REQUIRE_FALSE(deep.ok());
+    CHECK(deep.error().code == Code::Io);
+    CHECK(deep.error().text ==
+          "cannot create folder " + path + "/a/b: there is no folder " + path + "/a");
+
     const auto made = openDirectory(path + "//");
     REQUIRE(made.ok());
     CHECK(made.value()->path() == path);
