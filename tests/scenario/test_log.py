@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """log: the entries themselves, asked for by range, and followed while they come."""
 
+import os
+import re
 import threading
 
 from client import Client
@@ -28,6 +30,25 @@ def write_everything(c):
             "collection_dropped"]
 
 
+def documented():
+    """type -> its row of the table in docs/live.md."""
+    path = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "live.md")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    rows = re.search(r"\| `type` \|.*?\n\n", text, re.S)[0].splitlines()[2:]
+    return {name: row for row in rows if row
+            for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+def fields(value):
+    """The names of all members, in whatever depth."""
+    if isinstance(value, list):
+        return set().union(*map(fields, value))
+    if isinstance(value, dict):
+        return set(value) | fields(list(value.values()))
+    return set()
+
+
 def follow(c, **payload):
     return c.opened(c.send("log", {"live": True, **payload}), {})
 
@@ -49,6 +70,13 @@ def test_ranges():
             equal(first["records"][1], {"col": "s", "doc": "d", "ts": 2, "data": "v2"})
             assert all(e["time"] > 1_600_000_000_000 and e["actor"] == 0
                        for e in whole["entries"])
+        with suite.case("docs/live.md says of each type what is in its entries"):
+            rows = documented()
+            for entry in whole["entries"]:
+                said = rows.get(entry["type"], "") + rows["key_set"] * ("writes" in entry)
+                for name in fields(entry) - {"seq", "time", "actor", "type"}:
+                    assert f"`{name}`" in said, f"{name} of {entry['type']}: {said}"
+            equal(set(types) | {"key_expired", "keys_forgotten"}, set(rows), "types in the table")
         with suite.case("no entry shows a key, nor its hash"):
             added = whole["entries"][types.index("api_key_set")]
             equal(sorted(added), ["actor", "key_id", "scope", "seq", "time", "type"])
