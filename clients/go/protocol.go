@@ -591,6 +591,8 @@ type StatReply struct {
 	UptimeMs int64 `json:"uptime_ms"`
 	// Every acknowledged write is on the medium.
 	Durable bool `json:"durable"`
+	// This history: positions are `<log>:<seq>`.
+	Log string `json:"log"`
 	// The last entry of the log, in all views.
 	Seq int64 `json:"seq"`
 	// The last known to be on the medium.

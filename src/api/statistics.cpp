@@ -20,6 +20,7 @@ std::string statReply(const Service& service, const std::optional<std::string>& 
     writer.text("version", service.version)
         .integer("uptime_ms", (now - service.startedUs) / kUsPerMs)
         .boolean("durable", engine.durable())
+        .text("log", engine.history())
         .unsignedInteger("seq", engine.appliedSeq())
         .unsignedInteger("durable_seq", engine.durableSeq())
         .unsignedInteger("oldest_seq", engine.oldestSeq())

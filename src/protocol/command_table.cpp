@@ -243,6 +243,7 @@ constexpr FieldSpec kStatReply[] = {
     {"version", "string", kRequired, kLiteral, "Of the server."},
     {"uptime_ms", "integer", kRequired, kLiteral, "Since its start."},
     {"durable", "boolean", kRequired, kLiteral, "Every acknowledged write is on the medium."},
+    {"log", "string", kRequired, kLiteral, "This history: positions are `<log>:<seq>`."},
     {"seq", "integer", kRequired, kLiteral, "The last entry of the log, in all views."},
     {"durable_seq", "integer", kRequired, kLiteral, "The last known to be on the medium."},
     {"oldest_seq", "integer", kRequired, kLiteral, "The first entry that the log still holds."},

@@ -13,7 +13,7 @@ from client import Client
 from fake_server import FakeServer
 from fluxion_server import BINARY, FluxionServer, lasting_port
 from harness import Suite, equal
-from terminal import Terminal, environment_for
+from terminal import Terminal, environment_for, run_client
 
 suite = Suite()
 
@@ -366,6 +366,13 @@ def test_real_server():
                 assert watch.line()
                 client.ok("keys", {"action": "remove", "key": key})
                 watch.ends(3, "", ["does not accept the key"])
+        with suite.case("a real server: `stat` tells where it stands, for --from"):
+            lines = run_client(["stat"], server)[1].splitlines()
+            figures = dict(line.split("\t") for line in lines)
+            put(client, "d")
+            with Running(server, "watch", "--from", f"{figures['log']}:{figures['seq']}",
+                         "--limit", "1") as watch:
+                watch.ends(0, f"{int(figures['seq']) + 1}\tset\tdefault\td\t1\tv\n")
     resume_after_kill()
     with suite.case("a real server that forgets everything: compacted, exit code 1"), \
             FluxionServer(data=False, settings={"port": lasting_port()}) as server:

@@ -557,6 +557,8 @@ export interface StatReply {
   uptime_ms: number;
   /** Every acknowledged write is on the medium. */
   durable: boolean;
+  /** This history: positions are `<log>:<seq>`. */
+  log: string;
   /** The last entry of the log, in all views. */
   seq: number;
   /** The last known to be on the medium. */
