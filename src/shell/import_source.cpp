@@ -46,13 +46,19 @@ Status ImportSource::prepare(const std::vector<std::string>& wanted)
         return {Code::Usage, kind.error().text};
     if (kind.value() != PathKind::Folder)
         return {Code::Usage, "there is no folder " + m_path};
-    if (Status status = checkComplete(); !status)
-        return status;
+    const auto isExport = checkComplete();
+    if (!isExport)
+        return isExport.status();
     const auto folders = listFolder(m_path);
     if (!folders)
         return {Code::Usage, folders.error().text};
     for (const FolderEntry& folder : folders.value()) {
         if (folder.kind != PathKind::Folder || folder.name.starts_with('.'))
+            continue;
+        const auto files = filesOf({{}, folder.name});
+        if (!files)
+            return {Code::Usage, files.error().text};
+        if (files.value().empty())
             continue;
         const auto name = collectionOf(folder.name);
         if (!name)
@@ -64,8 +70,10 @@ Status ImportSource::prepare(const std::vector<std::string>& wanted)
         if (std::ranges::find(m_collections, name, &Collection::name) == m_collections.end())
             return {Code::Usage, m_path + " has no collection " + name};
     }
-    if (m_collections.empty())
-        return {Code::Usage, m_path + " has no folder of a collection"};
+    if (m_collections.empty() && !isExport.value())
+        return {Code::Usage, m_path +
+                                 " has nothing to import: no <collection>/<document>.jsonl and "
+                                 "no <collection>/key_value.json"};
     for (const Collection& collection : m_collections) {
         const auto files = filesOf(collection);
         if (!files)
@@ -79,14 +87,14 @@ Status ImportSource::prepare(const std::vector<std::string>& wanted)
     return {};
 }
 
-Status ImportSource::checkComplete() const
+Result<bool> ImportSource::checkComplete() const
 {
     const auto state = ExportState::load(m_path);
     if (!state)
         return {Code::Usage, state.error().text};
     if (state.value() && !state.value()->done)
         return {Code::Usage, "the export in " + m_path + " is not complete; run it again first"};
-    return {};
+    return state.value().has_value();
 }
 
 Result<std::string> ImportSource::collectionOf(const std::string& folder) const

@@ -57,7 +57,8 @@ class ImportSource {
         std::string folder;
     };
 
-    Status checkComplete() const;
+    // Whether it is an export, which may hold nothing. Code::Usage for one that was cut off.
+    Result<bool> checkComplete() const;
     Result<std::string> collectionOf(const std::string& folder) const;
     Result<std::vector<FolderEntry>> filesOf(const Collection& collection) const;
     Result<bool> openNext();

@@ -186,7 +186,19 @@ def test_errors(source, target):
         with suite.case("a folder without an export"):
             fails(target, 2, ["no folder"], "import", path("nowhere"))
             os.mkdir(path("empty"))
-            fails(target, 2, ["no folder of a collection"], "import", path("empty"))
+            fails(target, 2, ["nothing to import"], "import", path("empty"))
+            os.mkdir(path("empty/photos %"))
+            fails(target, 2, ["nothing to import"], "import", path("empty"))
+        with suite.case("folders with nothing to import are none of its collections"):
+            os.makedirs(path("beside/col"))
+            os.mkdir(path("beside/photos %"))
+            with open(path("beside/col/d.jsonl"), "w", encoding="utf-8") as file:
+                file.write('{"ts":1,"doc":"d","data":"x"}\n')
+            equal(run(target, "import", path("beside"))["collections"], 1)
+        with suite.case("what an empty server holds: nothing, and its import is no error"), \
+                FluxionServer(data=False) as nothing:
+            run(nothing, "export", path("of-nothing"))
+            equal(run(target, "import", path("of-nothing"))["records"], 0)
 
 
 def test_bad_lines(target):
