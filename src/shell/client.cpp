@@ -121,11 +121,19 @@ Result<Run> prepare(const Invocation& invocation)
                std::chrono::seconds(seconds), chooseStyle(invocation)};
 }
 
+// Without it a forgotten argument looks like a server that does not answer.
+void announceInput(std::string_view what)
+{
+    if (::isatty(STDIN_FILENO) != 0)
+        complain("reading " + std::string(what) + "; Ctrl-D ends it");
+}
+
 Outcome runCommand(const Invocation& invocation, Run run)
 {
     RequestContext context;
     context.nowMs = nowMs();
     if (readsInput(invocation)) {
+        announceInput("the value");
         auto input = readAll(STDIN_FILENO, kMaxInputBytes);
         if (!input)
             return failed({Code::Usage, input.error().text});
@@ -144,8 +152,10 @@ Outcome runCommand(const Invocation& invocation, Run run)
                                    : transfer(connection, invocation, run.style);
     }
     Connection connection(std::move(run.endpoint), run.timeout, nullptr);
-    if (verb == Verb::Ins && !invocation.argument("DATA"))
+    if (verb == Verb::Ins && !invocation.argument("DATA")) {
+        announceInput("records, a JSON object in each line");
         return insertLines(connection, invocation, run.style);
+    }
     return execute(connection, invocation, context, run.style);
 }
 

@@ -111,9 +111,10 @@ Status Connection::open()
 Status Connection::send(std::string_view id, const Request& request)
 {
     const std::string text = encodeMessage(id, request);
-    // What comes from a command line may be any bytes; the server would close the connection.
+    // What is given here may be any bytes; the server would close the connection.
     if (!m_reader.parse(text))
-        return {Code::Usage, "an argument is not valid UTF-8"};
+        return {Code::Usage,
+                "what was given, as an argument or as standard input, is not valid UTF-8"};
     if (!m_ready)
         return m_channel->lostError();
     m_channel->transmit(text);

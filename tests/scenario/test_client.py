@@ -14,7 +14,7 @@ import time
 from client import Client
 from fluxion_server import SECRET, FluxionServer
 from harness import Suite, equal
-from terminal import run_client, run_in_terminal
+from terminal import Terminal, run_client, run_in_terminal
 
 suite = Suite()
 
@@ -305,6 +305,14 @@ def test_where_and_how(fluxion):
         equal(run_in_terminal(["get", "nope"], server, {"NO_COLOR": "1"}), "(none)\r\n")
         assert "\x1b[2J" not in run_in_terminal(["get", "esc"], server), "it clears the screen"
         equal(run_in_terminal(["get", "esc", "--json"], server)[:5], '{"id"')
+    for arguments, words in ((["set", "typed"], "reading the value; Ctrl-D ends it"),
+                             (["ins", "typed"], "reading records, a JSON object in each line")):
+        with suite.case(f"a terminal: {arguments[0]} that waits for input says so"), \
+                Terminal(arguments, server) as terminal:
+            terminal.wait_for(words)
+            terminal.send('{"doc":"d","data":"x"}\r')
+            terminal.send("\x04")
+            equal(terminal.wait_for_end(), 0, "exit code")
     with suite.case("the help: of all commands, and of each"):
         code, out, err = run_client(["--help"], server)
         equal((code, err), (0, ""))
