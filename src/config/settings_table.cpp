@@ -47,7 +47,8 @@ constexpr SettingSpec duration(std::string_view name, int64_t Settings::*field,
 }
 
 constexpr SettingSpec kSettings[] = {
-    path("config", &Settings::config, "File of settings: lines `name = value`, `#` for comments."),
+    path("config", &Settings::config,
+         "File of settings: lines `name = value`; a line that begins with `#` is a comment."),
     secret("secret-key", &Settings::secretKey,
            "The master key. Safer in the environment or in a file than on the command line."),
     path("secret-key-file", &Settings::secretKeyFile, "File that holds the master key."),

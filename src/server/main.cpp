@@ -31,6 +31,9 @@ Result<std::string> readTextFile(const std::string& path)
 {
     std::ifstream in(path, std::ios::binary);
     std::ostringstream content;
+    // Nothing to copy counts as a failure, too.
+    if (in && in.peek() == std::ifstream::traits_type::eof() && !in.bad())
+        return std::string();
     if (!in || !(content << in.rdbuf()))
         return {Code::Usage, "cannot read " + path};
     return content.str();

@@ -87,7 +87,9 @@ def refusals():
            [*KEY, "--data", new, "--host", "192.0.2.1", "--port", "0"], ["192.0.2.1"])
     yield ("a secret file that is not there", ["--secret-key-file", path("none")],
            ["secret-key-file"])
-    yield "an empty secret file", ["--secret-key-file", path("empty")], ["secret-key-file"]
+    yield ("an empty secret file", ["--secret-key-file", path("empty")],
+           ["secret-key-file", "must hold one line"])
+    yield "an empty config file alone", ["--config", path("empty")], ["there is no secret key"]
     yield ("a secret file of two lines", ["--secret-key-file", path("two-lines")],
            ["secret-key-file"])
     yield ("a secret and a secret file", [*KEY, "--secret-key-file", path("secret")], ["not both"])
