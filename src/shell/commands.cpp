@@ -93,6 +93,9 @@ constexpr std::array kImportOptions{
     kOnlyCol, OptionSpec{"progress", kText, "FILE",
                          "Where to keep how far it is; without it: .fluxion-import.json in DIR."}};
 
+constexpr std::array kRequestArguments{
+    ArgumentSpec{"TYPE"}, ArgumentSpec{"DATA", false, Completion::None, false, false, true}};
+
 constexpr std::array kShellArguments{ArgumentSpec{"URL", false}};
 constexpr std::array kUseArguments{ArgumentSpec{"COL", true, Completion::Collection}};
 constexpr std::array kHelpArguments{
@@ -149,6 +152,16 @@ constexpr std::array kCommands{
             "Inserts what an export has written.",
             "An import that was cut off goes on where it was when the same command is given "
             "again."},
+    Command{
+        Verb::Request,
+        "request",
+        "",
+        Place::Both,
+        kRequestArguments,
+        {},
+        "Sends any request of the protocol; prints the reply.",
+        "TYPE and DATA, which is JSON, as docs/protocol.md has them: request ddoc "
+        "'{\"doc\":\"d\"}'. The reply is printed as the server sent it. For sub there is watch."},
     Command{Verb::Use,
             "use",
             "",

@@ -27,6 +27,7 @@ enum class Verb : unsigned char {
     Snap,
     Export,
     Import,
+    Request,
     Shell,
     Use,
     Help,

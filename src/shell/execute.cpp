@@ -18,6 +18,8 @@ Outcome showReply(const Invocation& invocation, const Message& reply, const Styl
     const bool isError = member(reply.value, "error").exists();
     if (style.form == Form::Json)
         out = reply.text + "\n";
+    else if (!isError && invocation.command->verb == Verb::Request)
+        appendText(out, style, Paint::None, reply.text + "\n", true);
     else if (!isError)
         appendReply(out, invocation, reply.value, style);
     if (!print(out))

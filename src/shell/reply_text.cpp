@@ -241,6 +241,8 @@ void appendReply(std::string& out, const Invocation& invocation, JsonValue reply
         addFigures(table, "", reply);
         return table.write(out);
     }
+    case Verb::Request: // as it came
+        break;
     case Verb::Watch:
     case Verb::Export:
     case Verb::Import:

@@ -123,6 +123,15 @@ Request keysRequest(const Invocation& from, const RequestContext& context)
     return {"gvalues", object.text("key", *pattern).end()};
 }
 
+// The server says what is wrong with the text.
+Request anyRequest(const Invocation& from)
+{
+    std::string data;
+    if (const auto text = from.argument("DATA"))
+        appendJsonString(data, *text);
+    return {from.argument("TYPE").value_or(""), std::move(data)};
+}
+
 } // namespace
 
 Request makeRequest(const Invocation& invocation, const RequestContext& context)
@@ -150,6 +159,8 @@ Request makeRequest(const Invocation& invocation, const RequestContext& context)
         return {"stat", {}};
     case Verb::Snap:
         return {"snap", {}};
+    case Verb::Request:
+        return anyRequest(invocation);
     case Verb::Export:
     case Verb::Import:
     case Verb::Shell:

@@ -9,7 +9,7 @@
 
 namespace fluxion::shell {
 
-// `data` is JSON text, empty for types without a payload.
+// `type` may be a view of the invocation. `data` is JSON text, empty for types without a payload.
 struct Request {
     std::string_view type;
     std::string data;

@@ -118,6 +118,8 @@ class ShellSession {
         m_context.nowMs = nowMs();
         const Outcome outcome = execute(m_connection, invocation, m_context, m_style);
         m_over = m_over || std::ferror(stdout) != 0;
+        if (invocation.command->verb == Verb::Request)
+            m_connection.close(); // with what it may have subscribed to
         return outcome;
     }
 

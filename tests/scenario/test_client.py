@@ -289,6 +289,19 @@ def test_where_and_how(fluxion):
             for name in names:
                 assert figures[name].isdigit(), f"{command}: {name} in {out}"
             equal(sorted(json.loads(fluxion(command, "--json")[1])), sorted([*figures, "id"]))
+    with suite.case("request: any type of the protocol, the reply as it came"):
+        fluxion("ins", "req", "d", "x", "--ts", "1")
+        reply = json.loads(fluxion("request", "qdoc", '{"col":"req","doc":"d","to":5}')[1])
+        equal(reply, {"id": "1", "records": [{"ts": 1, "data": "x"}]})
+        code, out, _ = fluxion("request", "dcol", '{"col":"req"}')
+        equal((code, sorted(json.loads(out))), (0, ["id", "seq"]))
+        assert "req" not in json.loads(fluxion("request", "cols")[1])["collections"]
+        for arguments, words in ((["nope"], "error: unknown_type: "),
+                                 (["dcol"], "error: bad_request: data: is missing"),
+                                 (["dcol", "{"], "error: bad_json: data: ")):
+            code, out, err = fluxion("request", *arguments)
+            equal((code, out), (1, ""))
+            assert err.startswith(words), err
     with suite.case("conn: the client has a name, and marks itself"):
         code, out, _ = fluxion("conn")
         equal(code, 0)

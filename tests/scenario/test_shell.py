@@ -83,6 +83,14 @@ def test_pipe(server):
         assert "2  (version 3, expires " in out, out
         code, out, err = piped(server, "SET opt 3 --ttl 5", "GET opt")
         assert code == 1 and "options stand before" in err and "version 3" in out, (out, err)
+    with suite.case("REQUEST: any type of the protocol; what it subscribed to goes with it"):
+        code, out, err = piped(server, 'REQUEST gval {"col":"default","key":"opt"}',
+                               'REQUEST sub {"kind":"keys"}', "SET afterwards 1", "STAT",
+                               "REQUEST gval {")
+        assert out.startswith('{"id":"1","value":"2","found":true,"ver":3,'), out
+        assert re.search(r"^subscriptions +0$", out, re.M), out
+        equal(code, 1)
+        assert "not valid JSON" in err, err
     with suite.case("--json: each reply as it came"):
         out = piped(server, "SET j 1", "GET j", arguments=["--json"])[1].splitlines()
         equal(out[1], '{"id":"2","value":"1","found":true,"ver":1}')

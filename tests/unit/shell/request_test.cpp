@@ -66,6 +66,9 @@ TEST_CASE("from an invocation to a message")
         {{"conn"}, "conn", ""},
         {{"stat"}, "stat", ""},
         {{"snap"}, "snap", ""},
+        {{"request", "cols"}, "cols", ""},
+        {{"request", "ddoc", R"({"doc":"d"})"}, "ddoc", R"("{\"doc\":\"d\"}")"},
+        {{"request", "", "{"}, "", R"("{")"},
         {{"watch"}, "sub", R"({"kind":"keys","col":"default"})"},
         {{"watch", "/a/", "--col", "", "--kind", "docs", "--where", "w"},
          "sub",
@@ -77,7 +80,8 @@ TEST_CASE("from an invocation to a message")
         {{"watch", "--snapshot"}, "sub", R"({"kind":"keys","col":"default","snapshot":true})"},
     };
     for (const auto& [words, type, data] : cases) {
-        const Request request = makeRequest(invoke(words), {"default", "from input", 77});
+        const Invocation invocation = invoke(words);
+        const Request request = makeRequest(invocation, {"default", "from input", 77});
         CHECK(request.type == type);
         CHECK(request.data == data);
     }
