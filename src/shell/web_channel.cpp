@@ -29,6 +29,7 @@ WebChannel::WebChannel(Endpoint endpoint) : m_endpoint(std::move(endpoint))
     connect(&m_socket, &QWebSocket::binaryMessageReceived, this,
             [this](const QByteArray& bytes) { Q_EMIT received(bytes.toStdString()); });
     connect(&m_socket, &QWebSocket::pong, this, &Channel::heard);
+    connect(&m_socket, &QWebSocket::aboutToClose, this, [this] { m_closed = true; });
     connect(&m_socket, &QWebSocket::stateChanged, this, &Channel::stateChanged);
 }
 
@@ -48,6 +49,7 @@ void WebChannel::open()
         tls.addCaCertificates(m_endpoint.authorities);
         m_socket.setSslConfiguration(tls);
     }
+    m_closed = false;
     m_socket.open(request);
 }
 
@@ -85,8 +87,8 @@ void WebChannel::limitMessages(quint64 bytes)
 
 Error WebChannel::lostError() const
 {
-    const int code = m_socket.closeCode();
-    const std::string reason = m_socket.closeReason().toStdString();
+    const int code = m_closed ? m_socket.closeCode() : 0;
+    const std::string reason = m_closed ? m_socket.closeReason().toStdString() : "";
     const QString text = m_socket.errorString();
     if (code == kCloseUnauthorized || saysUnauthorized(text))
         return {Code::Unauthorized,

@@ -27,6 +27,7 @@ class WebChannel : public Channel {
   private:
     const Endpoint m_endpoint;
     QWebSocket m_socket;
+    bool m_closed = false; // since open(), in words; else those of the socket are of before
 };
 
 } // namespace fluxion::shell

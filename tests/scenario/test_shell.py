@@ -283,12 +283,29 @@ def test_watch():
                 shell.wait_for(r"5  \(version 3\)")
 
 
+def test_gone():
+    with FluxionServer(settings={"port": lasting_port()}) as server, Session(server) as shell, \
+            suite.case("a server that is gone: why this attempt failed, not how the last ended"):
+        shell.does("SET a 1", r"OK  \(version 1\)")
+        for end in (server.stop, server.kill, server.stop):
+            end()
+            shell.does("GET a", "error: io_error: ")  # maybe it hears only now of the end
+            shell.does("GET a", "error: io_error: no connection to .*: Connection refused")
+            server.start()
+            shell.does("GET a", r"1  \(version 1\)")
+        server.suspend()
+        shell.send("GET a\r")
+        shell.wait_for("GET a\r\n")
+        server.kill()
+        shell.wait_for("error: io_error: no connection to ")
+
+
 try:
     with FluxionServer(data=False) as shared:
         for test in (test_pipe, test_terminal):
             with suite.case(f"{test.__name__} runs to its end"):
                 test(shared)
-    for test in (test_lost, test_watch):
+    for test in (test_lost, test_gone, test_watch):
         with suite.case(f"{test.__name__} runs to its end"):
             test()
 finally:
