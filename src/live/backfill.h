@@ -96,6 +96,7 @@ class LogBackfill : public Backfill {
     virtual size_t keptBytes() const { return 0; }
 
     void readPiece(BackfillPiece& piece);
+    void settle();
     Status takeBatch(BackfillPiece& piece);
     void count();
 

@@ -20,6 +20,7 @@ BackfillPiece LogBackfill::next()
     BackfillPiece piece;
     m_pieceBytes = 0;
     readPiece(piece);
+    settle();
     piece.through = m_after.seq;
     piece.last = isDone();
     count();
@@ -31,6 +32,19 @@ void LogBackfill::rest()
     m_batch.reset();
     m_cursor.reset();
     count();
+}
+
+// The next piece may be long in coming, and there may be thousands that wait: a file is not kept
+// open, and a batch, with what was read around it, only if it would take long to read again.
+void LogBackfill::settle()
+{
+    constexpr size_t kKeptBatchBytes = 256 * 1024;
+    if (m_batch && m_batch->bytes > kKeptBatchBytes) {
+        m_cursor->rest();
+    } else {
+        m_batch.reset();
+        m_cursor.reset();
+    }
 }
 
 void LogBackfill::readPiece(BackfillPiece& piece)

@@ -21,7 +21,7 @@ FileLogCursor::FileLogCursor(Directory& directory, SegmentList& segments, uint64
 Result<std::optional<BatchView>> FileLogCursor::next(uint64_t through)
 {
     while (m_wanted <= through) {
-        if (!m_file) {
+        if (!m_entered) {
             if (Status status = enter(); !status)
                 return status.error();
         }
@@ -50,20 +50,28 @@ Status FileLogCursor::enter()
     const auto place = m_segments.find(m_seq);
     if (!place)
         return {Code::Compacted, "the log no longer holds seq " + std::to_string(m_seq)};
-    auto file = m_directory.open(segmentName(place->segment.firstSeq), OpenMode::Read);
-    if (!file) {
-        // Recycled in between: then its name is gone, and so are all seqs up to its end.
-        if (!m_segments.endOf(place->segment))
-            return {Code::Compacted, "the log no longer holds seq " + std::to_string(m_seq)};
-        return file.status();
-    }
-    m_file = std::move(file.value());
     m_segment = place->segment;
+    if (Status status = open(); !status)
+        return status;
+    m_entered = true;
     m_seq = place->seq;
     m_offset = m_remembered = place->offset;
     m_piece = place->bytes != 0 ? std::min(place->bytes, kPieceBytes) : kFirstPieceBytes;
     m_buffer.clear();
     m_bufferAt = m_offset;
+    return {};
+}
+
+Status FileLogCursor::open()
+{
+    auto file = m_directory.open(segmentName(m_segment.firstSeq), OpenMode::Read);
+    if (!file) {
+        // Recycled in between: then its name is gone, and so are all seqs up to its end.
+        if (!m_segments.endOf(m_segment))
+            return {Code::Compacted, "the log no longer holds seq " + std::to_string(m_seq)};
+        return file.status();
+    }
+    m_file = std::move(file.value());
     return {};
 }
 
@@ -78,6 +86,7 @@ Status FileLogCursor::leave()
         return {Code::Damaged, m_file->path() + ": damaged at offset " + std::to_string(m_offset) +
                                    ": seq " + std::to_string(m_seq) + " is missing"};
     m_file.reset();
+    m_entered = false;
     return {};
 }
 
@@ -108,6 +117,10 @@ std::optional<BatchView> FileLogCursor::batchInBuffer() const
 // Reads anew from m_offset on: what stood behind the end may have been written since.
 Status FileLogCursor::fill(uint64_t bytes)
 {
+    if (!m_file) {
+        if (Status status = open(); !status)
+            return status;
+    }
     const uint64_t end = m_segments.endOf(m_segment).value_or(m_segment.segmentBytes);
     if (m_buffer.capacity() > kPieceBytes && bytes <= kPieceBytes)
         release(m_buffer);

@@ -18,9 +18,11 @@ class FileLogCursor final : public LogCursor {
     FileLogCursor(Directory& directory, SegmentList& segments, uint64_t after);
 
     Result<std::optional<BatchView>> next(uint64_t through) override;
+    void rest() override { m_file.reset(); }
 
   private:
     Status enter();
+    Status open();
     Status leave();
     Result<std::optional<BatchView>> batchHere();
     std::optional<BatchView> batchInBuffer() const;
@@ -29,9 +31,10 @@ class FileLogCursor final : public LogCursor {
 
     Directory& m_directory;
     SegmentList& m_segments;
-    uint64_t m_wanted;            // the first seq not handed out yet
-    SegmentHeader m_segment;      // being read,
-    std::unique_ptr<File> m_file; // if this is set
+    uint64_t m_wanted; // the first seq not handed out yet
+    bool m_entered = false;
+    SegmentHeader m_segment;      // being read, if it has entered one
+    std::unique_ptr<File> m_file; // the same; null once it has rested
     uint64_t m_seq = 0;           // of the batch
     uint64_t m_offset = 0;        // at this place in the file
     uint64_t m_piece = 0;         // to read at once, in bytes

@@ -22,6 +22,10 @@ class LogCursor {
     //   Code::Damaged    it fails its checks; names file and offset
     // After an error the cursor is of no more use.
     virtual Result<std::optional<BatchView>> next(uint64_t through) = 0;
+
+    // Between two calls of next(): closes files, of which few can be open. The view that was handed
+    // out lives on.
+    virtual void rest() {}
 };
 
 } // namespace fluxion

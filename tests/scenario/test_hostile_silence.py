@@ -2,6 +2,7 @@
 """Clients that are slow, silent or gone: they are let go in time, and cost the others nothing."""
 
 import json
+import os
 import select
 import socket
 import time
@@ -215,7 +216,36 @@ def test_stalled():
             assert time.monotonic() - begun > STALL_SECONDS, "it was not slower than the deadline"
 
 
-for test in (test_slow_heads, test_half_open, test_never_reads, test_stalled):
+def test_files():
+    """Each descriptor that a reader of the log keeps is one that nobody can connect with."""
+    def open_files():
+        return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+    requests = ({"type": "sub", "data": {"kind": "keys", "from": 0}},
+                {"type": "log", "data": {"live": True, "gte": 1}})
+    settings = {"stall-timeout": "10min", "catch-up-stall-timeout": "10min"}
+    with FluxionServer(settings=settings) as server, Client(server) as client:
+        fill(client, 20 * MIB)
+        for request in requests:
+            before, raws = open_files(), []
+            with suite.case(f"who reads the log and stands still keeps no file: {request['type']}"):
+                for _ in range(20):
+                    raws.append(raw_session(server))
+                    for name in "abcd":
+                        raws[-1].send_frame(BINARY, json.dumps({"id": name, **request}))
+                for raw in raws:
+                    raw.read_exactly(100)
+                wait_until(lambda: client.ok("stat")["queued_events"] > 40, SECONDS,
+                           "too few subscriptions wait for their client")
+                wait_until(lambda: open_files() < before + 30, SECONDS,
+                           lambda: f"{open_files()} open files, {before} before")
+            for raw in raws:
+                raw.socket.close()
+            wait_until(lambda: client.ok("stat")["connections"] == 1, SECONDS,
+                       "connections that were closed are still there")
+
+
+for test in (test_slow_heads, test_half_open, test_never_reads, test_stalled, test_files):
     with suite.case(f"{test.__name__} runs to its end"):
         test()
 suite.end()

@@ -116,7 +116,7 @@ Code codeOf(Log& log, uint64_t after, uint64_t through)
     return last ? Code::Internal : last.error().code;
 }
 
-// A folder that counts the bytes read from its files.
+// A folder that counts the bytes read from its files, and those that are open.
 class CountingDirectory final : public Directory {
   public:
     explicit CountingDirectory(std::unique_ptr<Directory> directory)
@@ -129,7 +129,7 @@ class CountingDirectory final : public Directory {
         if (!file)
             return file.error();
         return std::unique_ptr<File>(
-            std::make_unique<CountingFile>(std::move(file.value()), bytesRead));
+            std::make_unique<CountingFile>(std::move(file.value()), *this));
     }
     Result<std::vector<std::string>> list() override { return m_directory->list(); }
     Result<bool> exists(const std::string& name) override { return m_directory->exists(name); }
@@ -142,17 +142,20 @@ class CountingDirectory final : public Directory {
     const std::string& path() const override { return m_directory->path(); }
 
     std::atomic<uint64_t> bytesRead{0};
+    std::atomic<int> openFiles{0};
 
   private:
     class CountingFile final : public File {
       public:
-        CountingFile(std::unique_ptr<File> file, std::atomic<uint64_t>& bytesRead)
-            : m_file(std::move(file)), m_bytesRead(bytesRead)
+        CountingFile(std::unique_ptr<File> file, CountingDirectory& counts)
+            : m_file(std::move(file)), m_counts(counts)
         {
+            ++m_counts.openFiles;
         }
+        ~CountingFile() override { --m_counts.openFiles; }
         Result<size_t> readAt(uint64_t offset, char* out, size_t size) override
         {
-            m_bytesRead += size;
+            m_counts.bytesRead += size;
             return m_file->readAt(offset, out, size);
         }
         Result<size_t> writeSome(uint64_t offset, std::string_view bytes) override
@@ -165,7 +168,7 @@ class CountingDirectory final : public Directory {
 
       private:
         std::unique_ptr<File> m_file;
-        std::atomic<uint64_t>& m_bytesRead;
+        CountingDirectory& m_counts;
     };
 
     std::unique_ptr<Directory> m_directory;
@@ -331,6 +334,8 @@ TEST_CASE("cursor: one that stands in a recycled segment reads the right bytes o
         REQUIRE(batch.ok());
         REQUIRE(isRight(*batch.value(), after + 1));
         lasts.push_back(batch.value()->lastSeq());
+        if (after % 2 == 0)
+            cursors.back()->rest();
     }
     int compacted = 0;
     for (int round = 0; round < 30; ++round) {
@@ -344,6 +349,29 @@ TEST_CASE("cursor: one that stands in a recycled segment reads the right bytes o
         ++compacted;
     }
     CHECK(compacted > 10);
+}
+
+TEST_CASE("cursor: at rest it keeps no file open, and goes on where it stood")
+{
+    Fixture f;
+    f.start();
+    f.writer->appendRandom(30, 600);
+    const int before = f.directory->openFiles;
+    const auto cursor = f.log->read(0);
+    uint64_t last = 0;
+    for (int round = 0; round < 3; ++round) {
+        while (last < f.writer->lastSeq) {
+            const auto batch = cursor->next(f.writer->lastSeq);
+            REQUIRE(batch.ok());
+            REQUIRE(batch.value());
+            cursor->rest();
+            CHECK(f.directory->openFiles == before);
+            REQUIRE(isRight(*batch.value(), last + 1)); // the view is there, the file is not
+            last = batch.value()->lastSeq();
+        }
+        REQUIRE_FALSE(cursor->next(last).value());
+        f.writer->appendRandom(5, 600);
+    }
 }
 
 TEST_CASE("cursor: a failed recycling leaves no gap")
