@@ -125,6 +125,7 @@ void Hub::stopListening()
     m_pending.clear();
     m_recent.clear();
     m_recentBytes = 0;
+    m_filterUs.clear();
     std::lock_guard lock(m_inboxMutex);
     m_inbox.clear();
     m_inboxBytes = 0;

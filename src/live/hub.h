@@ -41,6 +41,9 @@ struct LiveLimits {
     size_t frameBytes = 256 * 1024; // of events in one frame, about
     PieceLimits piece;
     int64_t sliceUs = 2000; // of offering events, before sockets have their turn; 0: one filter
+    // Of such slices for one client's filters on values, until all was offered: then they go on
+    // with the log, whose reader serves clients in turn, so that others need not wait for them.
+    int64_t filterUs = 100 * int64_t{1000};
     // Batches that a hub keeps for those who come from the log.
     size_t maxRecentBatches = 1024;
     size_t maxRecentBytes = 8 * 1024 * 1024;
@@ -178,6 +181,8 @@ class Hub : private Feed {
     bool dispatchSome();
     void findTargets(const Change& change, std::vector<Subscription*>& targets);
     bool isOutOfTime();
+    void chargeSlice();
+    bool isTooDear(const Subscription& sub) const;
     Judge* judgeOf(const std::shared_ptr<const Filter>& filter);
     Verdict judge(const Filter& filter, const Change& change);
     void offer(Subscription& sub, const Change& change);
@@ -188,6 +193,7 @@ class Hub : private Feed {
     void flushDirty();
     void sendSome(Subscription& sub);
     void readLog(Subscription& sub, LogPlace after);
+    void goBack(Subscription& sub);
     void fallBehind(Subscription& sub);
     void advance(Subscription& sub);
     bool rests(const Subscription& sub) const;
@@ -238,6 +244,8 @@ class Hub : private Feed {
     std::vector<size_t> m_textsMade;
     size_t m_offered = 0; // since the clock was looked at
     int64_t m_sliceEndUs = 0;
+    uint64_t m_judgedFor = 0; // of this slice, the client whose filter looked at a value last
+    std::unordered_map<uint64_t, int64_t> m_filterUs; // by client, since all was offered
     bool m_attached = false;
     uint64_t m_nextId = 1;
 

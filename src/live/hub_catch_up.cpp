@@ -18,13 +18,19 @@ void Hub::readLog(Subscription& sub, LogPlace after)
                                                     sub.filter, after, m_shared.limits.piece);
 }
 
-// It cannot follow the news: what waits for it and what comes is in the log, and waits there. That
-// costs nothing, so that only who takes nothing at all is let go for it; see flush().
-void Hub::fallBehind(Subscription& sub)
+// What waits for it and what comes is in the log, and waits there.
+void Hub::goBack(Subscription& sub)
 {
     const LogPlace after(resumeSeq(sub), sub.queue.empty() ? 0 : sub.queue.nextIndex());
     dropQueue(sub);
     readLog(sub, after);
+}
+
+// Its client does not follow the news. To wait in the log costs nothing, so that only who takes
+// nothing at all is let go for it; see flush().
+void Hub::fallBehind(Subscription& sub)
+{
+    goBack(sub);
     sub.late = true;
     ++m_shared.fellBehind;
 }

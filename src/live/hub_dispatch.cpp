@@ -32,6 +32,7 @@ void Hub::drain()
 {
     m_sliceEndUs = m_shared.clock.steadyUs() + m_shared.limits.sliceUs;
     m_offered = 0;
+    m_judgedFor = 0;
     while (m_current.batch || takeNext()) {
         if (!dispatchSome()) {
             m_executor.post([this] { drain(); });
@@ -74,6 +75,7 @@ bool Hub::takeNext()
         }
         m_current = {};
     }
+    m_filterUs.clear();
     return false;
 }
 
@@ -110,6 +112,7 @@ bool Hub::dispatchSome()
         }
         for (size_t i = 0; i < targets.size(); ++i) {
             if (isOutOfTime()) {
+                chargeSlice();
                 for (; i < targets.size(); ++i)
                     m_current.targets.push_back(targets[i]->id);
                 m_current.begun = true;
@@ -158,6 +161,20 @@ bool Hub::isOutOfTime()
     return m_shared.clock.steadyUs() >= m_sliceEndUs;
 }
 
+// To whom the slice ended with: of many slices each client has about its share so.
+void Hub::chargeSlice()
+{
+    m_filterUs[m_judgedFor] += m_shared.clock.steadyUs() - m_sliceEndUs + m_shared.limits.sliceUs;
+}
+
+bool Hub::isTooDear(const Subscription& sub) const
+{
+    if (m_filterUs.empty() || !sub.filter->hasValueFilter())
+        return false;
+    const auto at = m_filterUs.find(sub.sink->client());
+    return at != m_filterUs.end() && at->second > m_shared.limits.filterUs;
+}
+
 // Those who come from the log have read up to some seq near the end: what came since is here.
 void Hub::remember(const SharedBatch& batch)
 {
@@ -194,8 +211,16 @@ void Hub::offer(Subscription& sub, const Change& change)
     if (sub.state != State::Live || change.seq <= sub.position)
         return;
     Judge& its = *sub.judge;
-    if (std::exchange(its.changeNumber, m_changeNumber) != m_changeNumber)
+    if (its.changeNumber != m_changeNumber) {
+        if (isTooDear(sub)) {
+            markDirty(sub);
+            return goBack(sub);
+        }
+        its.changeNumber = m_changeNumber;
         its.verdict = judge(*its.filter, change);
+        if (its.filter->hasValueFilter())
+            m_judgedFor = sub.sink->client();
+    }
     if (its.verdict == Verdict::Hidden)
         return;
     const size_t which =

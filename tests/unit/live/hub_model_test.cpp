@@ -43,6 +43,8 @@ LiveLimits randomLimits(LiveWishes& dice)
     limits.maxCatchUps = 1 + dice.below(3);
     if (dice.below(2) == 0)
         limits.sliceUs = 0;
+    if (dice.below(3) == 0)
+        limits.filterUs = -1; // no time at all
     return limits;
 }
 
