@@ -12,10 +12,19 @@ namespace fluxion::shell {
 namespace {
 
 constexpr int kTickMs = 500;
+constexpr size_t kLongestName = 65535; // that the setting max-name-bytes of a server can allow
 
 Error unusable(const Error& error)
 {
     return {Code::Usage, "--data: " + error.text};
+}
+
+// What a server has stored can be named, whatever its settings are.
+ServiceLimits serviceLimits()
+{
+    ServiceLimits limits;
+    limits.request.maxNameBytes = kLongestName;
+    return limits;
 }
 
 // How long the log is kept is the server's to say: nothing of it goes here.
@@ -71,7 +80,7 @@ Status LocalServer::start(std::string_view version)
     m_live = std::make_unique<LiveShared>(*m_engine, systemClock(), LiveLimits(), m_readThread);
     m_service = std::make_unique<Service>(
         Service{*m_engine, *m_live, m_writeTimes, *m_authenticator, m_connections, systemClock(),
-                ServiceLimits(), std::string(version), "", systemClock().steadyUs()});
+                serviceLimits(), std::string(version), "", systemClock().steadyUs()});
     m_reader = std::make_unique<RequestReader>(m_service->limits.request);
     m_proposals = std::make_unique<ProposalBatch>(*m_engine);
     m_hub = std::make_unique<Hub>(*m_live, *this);

@@ -241,6 +241,20 @@ def test_transfer():
             same(held(client), state, "import")
 
 
+def test_long_names():
+    settings = {"max-name-bytes": 4000}
+    col, name = "c" * 3000, "n" * 4000
+    with FluxionServer(data=path("long"), settings=settings) as server, Client(server) as client:
+        client.ok("sval", {"col": col, "key": name, "value": "1"})
+        client.ok("ins", [{"col": col, "doc": name, "ts": 1, "data": "x"}])
+        state = held(client)
+        server.stop()
+    with suite.case("names as long as the folder's server allows"):
+        prints("1\n", "get", name, "--col", col, data=path("long"))
+        equal(run("export", path("long-out"), data=path("long"))[0], 0)
+        same(exported(path("long-out")), state, "export")
+
+
 def main():
     try:
         os.mkdir(DATA)
@@ -249,6 +263,7 @@ def main():
         test_shell()
         test_killed()
         test_transfer()
+        test_long_names()
     finally:
         shutil.rmtree(FOLDER, ignore_errors=True)
     suite.end()
