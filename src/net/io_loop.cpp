@@ -59,10 +59,10 @@ void IoLoop::start()
     });
 }
 
+// Not asked before whether it runs: QThread says no already while the last clients are destroyed.
 void IoLoop::join()
 {
-    if (m_thread.isRunning())
-        m_thread.wait();
+    m_thread.wait();
 }
 
 void IoLoop::adopt(qintptr descriptor)

@@ -13,9 +13,10 @@ int main(int argc, char** argv)
     const auto epollTimers = makeEpollTimersTest();
     const auto frameReader = makeFrameReaderTest();
     const auto httpHead = makeHttpHeadTest();
+    const auto ioLoop = makeIoLoopTest();
     const auto notReady = makeNotReadyTest();
     const auto transport = makeTransportTest();
     return fluxion::runQtSuites({epollDispatcher.get(), epollTimers.get(), frameReader.get(),
-                                 httpHead.get(), notReady.get(), transport.get()},
+                                 httpHead.get(), ioLoop.get(), notReady.get(), transport.get()},
                                 argc, argv);
 }

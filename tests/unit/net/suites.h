@@ -9,5 +9,6 @@ std::unique_ptr<QObject> makeEpollDispatcherTest();
 std::unique_ptr<QObject> makeEpollTimersTest();
 std::unique_ptr<QObject> makeFrameReaderTest();
 std::unique_ptr<QObject> makeHttpHeadTest();
+std::unique_ptr<QObject> makeIoLoopTest();
 std::unique_ptr<QObject> makeNotReadyTest();
 std::unique_ptr<QObject> makeTransportTest();
