@@ -47,15 +47,14 @@ class FrameWriter {
     {
         if (payload.size() > kMaxFrameBytes)
             return {Code::Internal, "a checkpoint block is too large"};
-        m_head.clear();
-        ByteWriter out(m_head);
+        m_frame.clear();
+        ByteWriter out(m_frame);
         out.u32(static_cast<uint32_t>(kind));
         out.u32(static_cast<uint32_t>(payload.size()));
         out.u32(frameCrc(m_number++, kind, payload));
-        Status status = writeFully(m_file, m_offset, m_head);
-        if (status)
-            status = writeFully(m_file, m_offset + m_head.size(), payload);
-        m_offset += m_head.size() + payload.size();
+        out.raw(payload);
+        Status status = writeFully(m_file, m_offset, m_frame);
+        m_offset += m_frame.size();
         if (status && m_offset - m_begun >= kSliceBytes)
             writeBack();
         return status;
@@ -82,7 +81,7 @@ class FrameWriter {
 
     File& m_file;
     const CheckpointPace& m_pace;
-    std::string m_head;
+    std::string m_frame;
     uint64_t m_number = 0;
     uint64_t m_offset = 0;
     uint64_t m_begun = 0;   // up to here it is on its way to the medium,
