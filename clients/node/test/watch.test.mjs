@@ -21,6 +21,10 @@ const startServer = async (...flags) => track(await Server.start(...flags));
 const quick = { apiKey: KEY, reconnectInterval: 10, maxReconnectInterval: 100 };
 const make = (url, more) => track(new FluxionClient({ url, ...quick, ...more }));
 const settled = () => new Promise((resolve) => setImmediate(resolve));
+const until = async (holds, what) => {
+  for (const end = Date.now() + 120_000; !holds(); await settled())
+    assert.ok(Date.now() < end, `${what} did not come about`);
+};
 
 /** Events up to the first that `isLast` accepts. */
 async function upTo(watcher, isLast) {
@@ -215,6 +219,10 @@ test("every event, while connections are cut at any byte and the server is kille
     const writes = Array.from({ length: 30 }, (_, i) => ({ op: "set", key: `m${i}`, value }));
     return writer.writeValues({ col, writes });
   };
+  // Each has been there before the first kill: else that would not cut it off.
+  await writer.setValue({ col: "a", key: "k1", value: "7" });
+  await writer.insertMultipleRecords([{ col: "b", doc: "k1", ts: 0, data: "7" }]);
+  await until(() => watchers.every(({ cursor }) => cursor !== start), "a watcher's first event");
   let kills = 0;
   for (let round = 0; round < 40; round++) {
     for (const proxy of proxies) {
@@ -233,7 +241,7 @@ test("every event, while connections are cut at any byte and the server is kille
       await server.start();
       kills++;
       // However late they are, each of them was cut off so often.
-      while (reconnects.some(({ times }) => times < kills)) await settled();
+      await until(() => reconnects.every(({ times }) => times >= kills), `reconnect ${kills}`);
     }
   }
   for (const proxy of proxies) proxy.cutAfterBytes = Infinity;
