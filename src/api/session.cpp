@@ -95,8 +95,10 @@ void Session::receive(FrameKind kind, std::string_view message)
 void Session::received()
 {
     m_reads.answer();
-    if (!m_waiting.empty())
-        drain();
+    if (m_waiting.empty())
+        return;
+    drain();
+    updatePause();
 }
 
 void Session::keep(Message message)

@@ -9,7 +9,7 @@ bool Filter::valuePasses(std::string_view value) const
 
 std::string Filter::verdictKey() const
 {
-    std::string key(kind == WatchKind::Keys ? "k" : "d");
+    std::string key(1, letterOf(kind));
     const auto add = [&key](bool there, const std::string& text) {
         key += there ? std::to_string(text.size()) + ":" + text : "-";
     };

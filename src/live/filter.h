@@ -17,6 +17,12 @@ enum class WatchKind : uint8_t {
     Entries // of the log, all of them: what else a filter says is not looked at
 };
 
+// A letter of its own for each kind, for names of lists.
+inline char letterOf(WatchKind kind)
+{
+    return "kde"[static_cast<size_t>(kind)];
+}
+
 // What of a change is told besides its position, its kind and the names.
 struct EventFields {
     bool value = true; // of a key, or the data of a record

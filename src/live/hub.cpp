@@ -8,7 +8,7 @@ namespace fluxion {
 std::string Hub::listName(WatchKind kind, const std::string_view* collection,
                           const std::string_view* name)
 {
-    std::string key(1, "kde"[static_cast<size_t>(kind)]);
+    std::string key(1, letterOf(kind));
     if (collection) {
         key += '\0'; // in no name
         key += *collection;
@@ -292,8 +292,6 @@ void Hub::tick()
         if (!rests(*sub) || now - sub->sentUs < m_shared.limits.bookmarkIntervalUs ||
             !sub->sink->takesEvents())
             continue;
-        if (sub->backfill)
-            sub->backfill->rest();
         EventFrame bookmark;
         bookmark.seq = resumeSeq(*sub);
         sub->sentUs = now;
