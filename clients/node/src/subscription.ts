@@ -1,4 +1,5 @@
 import type { Call } from "./call.js";
+import type { Ready } from "./connection.js";
 import type { Core, Reply, Subscriber, Wire } from "./core.js";
 import { FluxionError, GapError, serverError } from "./errors.js";
 import { encode } from "./exact_json.js";
@@ -23,7 +24,7 @@ export interface Sink {
   snapshotEnd(cursor: string): void;
   /** The snapshot that began will not be finished. */
   snapshotLost(): void;
-  /** It stands; `isAgain`: after a lost connection. */
+  /** It stands, on this connection for the first time; `isAgain`: as on one before. */
   opened(isAgain: boolean): void;
   gap(gap: Gap): void;
   /** It ended; without an error because the client was closed. */
@@ -63,8 +64,8 @@ export class Subscription implements Subscriber {
   private isInSnapshot = false;
   /** The client had been closed before. */
   private readonly wasTooLate: boolean;
-  private wasOpen = false;
-  private wasLost = false;
+  /** The connection that it stood on last. */
+  private connection: Ready | undefined;
   private isPaused = false;
   private isOver = false;
   private retries = 0;
@@ -130,10 +131,7 @@ export class Subscription implements Subscriber {
     if (this.isOver) return;
     if (error.code === "closed") this.end();
     else if (this.core.state === "idle") this.end(error);
-    else {
-      this.wasLost = this.wasOpen;
-      this.again();
-    }
+    else this.again();
   }
 
   private opened(reply: Reply): void {
@@ -144,8 +142,8 @@ export class Subscription implements Subscriber {
       return;
     }
     this.core.subscribers.set(this.id, this);
-    const isAgain = this.wasLost;
-    this.wasLost = false;
+    const before = this.connection;
+    this.connection = this.core.ready;
     const log = String(reply["log"]);
     const seq = Number(reply["seq"]);
     if (log !== this.log) {
@@ -153,8 +151,8 @@ export class Subscription implements Subscriber {
       this.seen = { seq, i: Infinity };
     }
     this.log = log;
-    if (!this.wasOpen || isAgain) this.sink.opened(isAgain);
-    this.wasOpen = true;
+    // It may also have been lost while there was a pause, and nothing to lose.
+    if (before !== this.connection) this.sink.opened(before !== undefined);
     this.isInSnapshot = this.needsSnapshot;
     if (this.needsSnapshot) this.sink.snapshotStart();
     else this.bring([], 0, seq);
@@ -216,7 +214,7 @@ export class Subscription implements Subscriber {
     if (error.code === "compacted" && !this.needsSnapshot) this.gap(error);
     else if (error.code === "connection_lost") this.lost(error);
     else if (error.code === "closed" && !this.wasTooLate) this.end();
-    else if (PASSING.includes(error.code) && this.wasOpen) this.againLater();
+    else if (PASSING.includes(error.code) && this.connection) this.againLater();
     else this.end(error);
   }
 

@@ -351,6 +351,26 @@ test("a slow consumer: it gives the subscription back and takes it up again", as
   assert.equal(watcher.cursor, "aa:6");
 });
 
+test("cut while it waits for a slow consumer: reconnected, once it goes on", async () => {
+  const { server, client, watcher, told } = await start({ maxBuffered: 2 });
+  let request = await server.subscribed(0);
+  for (const first of [1, 4]) {
+    for (let seq = first; seq < first + 3; seq++) server.frame(request, seq, [set(seq)]);
+    server.reply(await server.request("unsub"));
+    await exchanged(server, client);
+    if (first === 4) {
+      server.cut();
+      await until(() => server.accepted === 2);
+      await exchanged(server, client);
+    }
+    await taken(watcher, 3);
+    assert.deepEqual(told, [], "neither by the pause, nor before it goes on");
+    request = await server.subscribed(first + 2);
+  }
+  await exchanged(server, client);
+  assert.deepEqual(told, [["reconnected"]]);
+});
+
 test("an entry of the log longer than the buffer comes through a slow consumer", async () => {
   const { server, watcher } = await start({ maxBuffered: 2 });
   const all = Array.from({ length: 20 }, (_, i) => set(1, i));
