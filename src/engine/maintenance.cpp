@@ -6,6 +6,7 @@
 #include "base/heap.h"
 #include "base/thread_name.h"
 #include "engine/engine.h"
+#include "engine/heap_return.h"
 
 namespace fluxion {
 
@@ -243,21 +244,14 @@ void Engine::maintenanceLoop()
     constexpr auto kTick = std::chrono::milliseconds(20);
     constexpr size_t kMaintainBudget = 16; // documents or pages between two looks at the rest
     constexpr uint64_t kWorthReturningBytes = 8 * 1024 * 1024;
-    constexpr int64_t kReturnIntervalUs = 1000000; // to look costs time, too
-    bool merged = false;
-    int64_t returnedUs = 0;
+    HeapReturn heapReturn;
     std::unique_lock lock(m_maintenanceMutex);
     while (!m_stopMaintenance) {
         lock.unlock();
         maintain();
         const bool more = m_store->maintain(kMaintainBudget);
-        // Compressing chunks leaves holes all over the heap.
-        merged |= more;
-        if (merged && !more && m_clock.steadyUs() - returnedUs >= kReturnIntervalUs) {
+        if (heapReturn.isDue(m_log->appendedBytes(), more, m_clock.steadyUs()))
             returnFreeHeap(kWorthReturningBytes);
-            returnedUs = m_clock.steadyUs();
-            merged = false;
-        }
         lock.lock();
         if (!more)
             m_maintenanceWake.wait_for(lock, kTick, [this] { return m_stopMaintenance; });
