@@ -60,7 +60,11 @@ void Hub::advance(Subscription& sub)
         return readMore(sub);
     if (sub.state == State::Snapshot)
         return endSnapshot(sub);
-    if (!join(sub))
+    if (join(sub))
+        return;
+    sub.atEnd = false;
+    giveWay(sub);
+    if (sub.hasTurn)
         readMore(sub);
 }
 
@@ -111,7 +115,8 @@ void Hub::endTurn(Subscription& sub)
         callNext(turns);
 }
 
-// Between two pieces of the log: it goes on from there when its turn comes again.
+// Between two pieces of the log: it goes on from there when its turn comes again. Near the end it
+// is to try to join, first.
 void Hub::giveWay(Subscription& sub)
 {
     const auto at = m_turns.find(sub.sink->client());

@@ -443,6 +443,33 @@ TEST_CASE("of one connection some catch up at a time, and all in turn")
         leaving[i].check(f.log, 40);
 }
 
+TEST_CASE("one that cannot join the news leaves its turn to the others of its client")
+{
+    LiveLimits limits;
+    limits.maxCatchUps = 1;
+    limits.maxQueueEvents = 4; // so that three that came since it read are too many
+    LiveFixture f(limits);
+    f.write(set("c", "k"));
+    TestClient dear;
+    TestClient other;
+    for (TestClient* const client : {&dear, &other}) {
+        client->connection = 1;
+        client->subscribe(*f.hub, {false, 0});
+    }
+    const std::vector<Wish> some(3, set("c", "k"));
+    for (int i = 0; other.changes.empty(); ++i) {
+        REQUIRE(i < 10);
+        f.write(some);
+        f.reads.step();
+        f.write(some); // seen before what was read is taken
+        while (f.tasks.step())
+            continue;
+    }
+    f.settle();
+    dear.check(f.log);
+    other.check(f.log);
+}
+
 TEST_CASE("one event larger than a queue is told live; another one behind it is not")
 {
     LiveLimits limits;
