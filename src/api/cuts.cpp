@@ -28,12 +28,14 @@ std::string cutReply(const Service& service, const std::optional<std::string>& i
     return out;
 }
 
-std::string openCut(const Service& service, const std::optional<std::string>& id, uint32_t tenant)
+std::string openCut(const Service& service, const std::optional<std::string>& id,
+                    const Principal& principal)
 {
+    const uint32_t tenant = principal.tenant;
     const SharedCut cut = service.live.cuts.open(service.live.source.appliedSeq());
     if (!cut)
         return errorReply(id, {Code::Internal, "the server is stopping"});
-    const auto name = service.live.held.add(tenant, cut, service.clock.steadyUs());
+    const auto name = service.live.held.add(tenant, principal.keyId, cut, service.clock.steadyUs());
     if (!name)
         return errorReply(id, name.error());
     return cutReply(service, id, name.value(), *cut, tenant);
@@ -47,13 +49,13 @@ void handleCut(const Call& call)
     auto request = decodeCut(call.payload, call.service.limits.request);
     if (!request)
         return call.fail(request.error());
-    const uint32_t tenant = call.principal.tenant;
     std::optional<std::string> id = call.ownedId();
-    call.session.replyLater(call, [&service = call.service, tenant, id = std::move(id),
-                                   name = std::string(request.value().cut),
+    call.session.replyLater(call, [&service = call.service, principal = call.principal,
+                                   id = std::move(id), name = std::string(request.value().cut),
                                    end = request.value().end] {
         if (name.empty())
-            return openCut(service, id, tenant);
+            return openCut(service, id, principal);
+        const uint32_t tenant = principal.tenant;
         const SharedCut cut = end ? service.live.held.remove(tenant, name)
                                   : service.live.held.find(tenant, name, service.clock.steadyUs());
         if (!cut)

@@ -56,6 +56,8 @@ struct Settings {
     int64_t slowSubscriberTimeoutMs = 0;
     int64_t maxCatchUps = 0;
     int64_t catchUpStallTimeoutMs = 0;
+    int64_t maxCuts = 0;
+    int64_t cutIdleTimeoutMs = 0;
     int64_t bookmarkIntervalMs = 0;
     int64_t maxKeys = 0;
 

@@ -133,6 +133,12 @@ constexpr SettingSpec kSettings[] = {
           "Snapshots and resumes of one connection under way; others wait for their turn."),
     duration("catch-up-stall-timeout", &Settings::catchUpStallTimeoutMs, "30s", 100, kHour,
              "A snapshot or resume of which its client takes nothing for longer is evicted."),
+    count(
+        "max-cuts", &Settings::maxCuts, "8", 1, 1000, "cuts",
+        "States held for clients by `cut`: each keeps what changes meanwhile in memory as it was. "
+        "One API key may hold half of them."),
+    duration("cut-idle-timeout", &Settings::cutIdleTimeoutMs, "10min", kSecond, 24 * kHour,
+             "Time after which such a state goes when nobody reads it or asks for it."),
     duration("bookmark-interval", &Settings::bookmarkIntervalMs, "10s", 100, kHour,
              "Silence of a subscription after which it gets its position."),
     count("max-keys", &Settings::maxKeys, "100000", 1, 10000000, "API keys",

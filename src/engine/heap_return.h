@@ -1,7 +1,7 @@
 #pragma once
 
-// When the free heap is worth giving back to the system: what writes leave behind (pages that grew,
-// chunks that were compressed) are holes that later writes use, so it is done when few of them come.
+// When the free heap is worth giving back to the system. What writes leave behind (pages that grew,
+// chunks that were compressed) are holes, which later writes use: so when few of these come.
 
 #include <cstdint>
 

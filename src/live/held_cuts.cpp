@@ -1,5 +1,7 @@
 #include "live/held_cuts.h"
 
+#include <algorithm>
+
 #include "base/random.h"
 
 namespace fluxion {
@@ -15,15 +17,25 @@ std::string newName()
 
 } // namespace
 
-Result<std::string> HeldCuts::add(uint32_t tenant, SharedCut cut, int64_t nowUs)
+Result<std::string> HeldCuts::add(uint32_t tenant, uint32_t keyId, SharedCut cut, int64_t nowUs)
 {
     std::lock_guard lock(m_mutex);
-    if (m_cuts.size() >= kMaxHeldCuts)
-        return {Code::TooMany, "the server holds " + std::to_string(kMaxHeldCuts) +
+    const auto full = [&](const char* who, size_t most) -> Error {
+        return {Code::TooMany, std::string(who) + " holds " + std::to_string(most) +
                                    " cuts already; one that is not read goes after " +
-                                   std::to_string(kHeldCutIdleUs / 60000000) + " minutes"};
+                                   std::to_string(m_limits.idleUs / 1000000) + " seconds"};
+    };
+    if (m_cuts.size() >= m_limits.max)
+        return full("the server", m_limits.max);
+    const size_t most = (m_limits.max + 1) / 2;
+    const auto isOfKey = [&](const auto& held) {
+        return held.second.tenant == tenant && held.second.keyId == keyId;
+    };
+    if (keyId != 0 &&
+        static_cast<size_t>(std::count_if(m_cuts.begin(), m_cuts.end(), isOfKey)) >= most)
+        return full("this API key", most);
     std::string name = newName();
-    m_cuts.emplace(name, Held{tenant, std::move(cut), nowUs});
+    m_cuts.emplace(name, Held{tenant, keyId, std::move(cut), nowUs});
     return name;
 }
 
@@ -62,7 +74,7 @@ std::vector<SharedCut> HeldCuts::takeExpired(int64_t nowUs)
         Held& held = at->second;
         if (held.cut.use_count() > 1) // somebody reads it
             held.usedUs = nowUs;
-        if (nowUs - held.usedUs < kHeldCutIdleUs) {
+        if (nowUs - held.usedUs < m_limits.idleUs) {
             ++at;
             continue;
         }

@@ -18,14 +18,19 @@
 
 namespace fluxion {
 
-constexpr size_t kMaxHeldCuts = 8;                             // of all clients together
-constexpr int64_t kHeldCutIdleUs = 10 * 60 * int64_t{1000000}; // without a reader or a word
+struct HeldCutLimits {
+    size_t max = 8;                              // of all clients together
+    int64_t idleUs = 10 * 60 * int64_t{1000000}; // without a reader or a word
+};
 
 // Any thread. Times are of the steady clock.
 class HeldCuts {
   public:
-    // Its name, which nobody can guess. Code::TooMany.
-    Result<std::string> add(uint32_t tenant, SharedCut cut, int64_t nowUs);
+    explicit HeldCuts(HeldCutLimits limits = {}) : m_limits(limits) {}
+
+    // Its name, which nobody can guess. One API key (0: the master key, which may have all) holds
+    // half of them at most. Code::TooMany.
+    Result<std::string> add(uint32_t tenant, uint32_t keyId, SharedCut cut, int64_t nowUs);
     // Null when there is none; else it is held for as long again.
     SharedCut find(uint32_t tenant, std::string_view name, int64_t nowUs);
     // Lets it go; readers keep it until they are done. Null when there is none.
@@ -36,6 +41,7 @@ class HeldCuts {
   private:
     struct Held {
         uint32_t tenant = 0;
+        uint32_t keyId = 0;
         SharedCut cut;
         int64_t usedUs = 0;
     };
@@ -43,6 +49,7 @@ class HeldCuts {
 
     Map::iterator findLocked(uint32_t tenant, std::string_view name);
 
+    const HeldCutLimits m_limits;
     std::mutex m_mutex;
     Map m_cuts;
 };

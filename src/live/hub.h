@@ -36,6 +36,7 @@ struct LiveLimits {
     size_t maxCatchUps = 4; // of one client, at a time: snapshots, and reading the log
     // Who takes nothing of these for longer is let go.
     int64_t catchUpStallUs = 30 * int64_t{1000000};
+    HeldCutLimits heldCuts;
 
     // Not for operators: what makes good frames and pieces.
     size_t frameBytes = 256 * 1024; // of events in one frame, about
@@ -52,7 +53,8 @@ struct LiveLimits {
 // What all hubs share. Outlives them.
 struct LiveShared {
     LiveShared(LiveSource& source_, Clock& clock_, LiveLimits limits_, FairExecutor& reader_)
-        : source(source_), clock(clock_), limits(limits_), cuts(source_, clock_), reader(reader_)
+        : source(source_), clock(clock_), limits(limits_), cuts(source_, clock_),
+          held(limits_.heldCuts), reader(reader_)
     {
     }
 

@@ -52,6 +52,7 @@ LiveLimits liveLimits(const Settings& s)
     l.slowUs = s.slowSubscriberTimeoutMs * kUsPerMs;
     l.maxCatchUps = static_cast<size_t>(s.maxCatchUps);
     l.catchUpStallUs = s.catchUpStallTimeoutMs * kUsPerMs;
+    l.heldCuts = {static_cast<size_t>(s.maxCuts), s.cutIdleTimeoutMs * kUsPerMs};
     l.bookmarkIntervalUs = s.bookmarkIntervalMs * kUsPerMs;
     return l;
 }

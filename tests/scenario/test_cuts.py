@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Cuts that a client holds, and snapshots of all records, on the wire."""
 
-from client import Client
+import time
+
+from client import SECONDS, Client
 from export_folders import fill, held, insert
 from fluxion_server import FluxionServer
 from harness import Suite, equal, expect
@@ -96,6 +98,29 @@ def test_cuts():
                 equal(len(stream.state), 600)
 
 
+def test_limits():
+    key = "a-key-that-may-read-only"
+    with FluxionServer(data=False, arguments=["--max-cuts", "3"]) as server, \
+            Client(server) as master:
+        master.ok("keys", {"action": "add", "key": key, "scope": "readonly"})
+        with suite.case("one API key holds half of the cuts, and others have the rest"), \
+                Client(server, key=key) as one, Client(server, key=key) as same:
+            one.ok("cut", {})
+            same.ok("cut", {})
+            expect(one.call("cut", {}), "too_many")
+            master.ok("cut", {})
+            expect(master.call("cut", {}), "too_many")
+    arguments = ["--max-cuts", "1", "--cut-idle-timeout", "1s"]
+    with FluxionServer(data=False, arguments=arguments) as server, Client(server) as master:
+        with suite.case("one that nobody asks for goes after --cut-idle-timeout"):
+            name = master.ok("cut", {})["cut"]
+            deadline = time.monotonic() + SECONDS
+            while master.code("cut", {}) == "too_many":
+                assert time.monotonic() < deadline
+            equal(master.code("cut", {"cut": name}), "not_found")
+
+
 if __name__ == "__main__":
     test_cuts()
+    test_limits()
     suite.end()

@@ -49,22 +49,24 @@ std::string record(const std::string& document, int ts)
 
 TEST_CASE("held cuts: named, few, and gone when nobody cares")
 {
-    HeldCuts cuts;
-    const auto first = cuts.add(0, emptyCut(), 0);
+    constexpr size_t kMaxHeldCuts = 8;
+    constexpr int64_t kHeldCutIdleUs = 1000;
+    HeldCuts cuts({kMaxHeldCuts, kHeldCutIdleUs});
+    const auto first = cuts.add(0, 0, emptyCut(), 0);
     REQUIRE(first.ok());
     CHECK(first.value().size() == 32);
     CHECK(cuts.find(0, first.value(), 0));
     CHECK_FALSE(cuts.find(1, first.value(), 0)); // another tenant's
     CHECK_FALSE(cuts.find(0, "other", 0));
     for (size_t i = 1; i < kMaxHeldCuts; ++i)
-        CHECK(cuts.add(0, emptyCut(), 0).ok());
-    CHECK(cuts.add(0, emptyCut(), 0).error().code == Code::TooMany);
+        CHECK(cuts.add(0, 0, emptyCut(), 0).ok());
+    CHECK(cuts.add(0, 0, emptyCut(), 0).error().code == Code::TooMany);
 
     // One is asked for, one is read.
     const auto last = cuts.remove(0, first.value());
     CHECK(last);
     CHECK_FALSE(cuts.remove(0, first.value()));
-    const auto asked = cuts.add(0, emptyCut(), 1);
+    const auto asked = cuts.add(0, 0, emptyCut(), 1);
     CHECK(cuts.takeExpired(kHeldCutIdleUs - 1).empty());
     CHECK(cuts.find(0, asked.value(), kHeldCutIdleUs - 1));
     CHECK(cuts.takeExpired(kHeldCutIdleUs).size() == kMaxHeldCuts - 1);
@@ -75,6 +77,27 @@ TEST_CASE("held cuts: named, few, and gone when nobody cares")
     CHECK(cuts.takeExpired(6 * kHeldCutIdleUs - 1).empty());
     CHECK(cuts.takeExpired(6 * kHeldCutIdleUs).size() == 1);
     CHECK_FALSE(cuts.find(0, asked.value(), 6 * kHeldCutIdleUs));
+}
+
+TEST_CASE("held cuts: one API key has half of them, the master key all")
+{
+    HeldCuts cuts({5, 1000});
+    std::string name;
+    for (int i = 0; i < 3; ++i) {
+        auto added = cuts.add(0, 7, emptyCut(), 0);
+        REQUIRE(added.ok());
+        name = added.value();
+    }
+    const auto refused = cuts.add(0, 7, emptyCut(), 0);
+    CHECK(refused.error().code == Code::TooMany);
+    CHECK(refused.error().text.find("this API key holds 3 cuts") == 0);
+    CHECK(cuts.add(0, 8, emptyCut(), 0).ok());
+    CHECK(cuts.remove(0, name));
+    CHECK(cuts.add(0, 7, emptyCut(), 0).ok());
+    CHECK(cuts.takeExpired(1000).size() == 4);
+    for (int i = 0; i < 5; ++i)
+        CHECK(cuts.add(0, 0, emptyCut(), 0).ok());
+    CHECK(cuts.add(0, 8, emptyCut(), 0).error().text.find("the server holds 5 cuts") == 0);
 }
 
 TEST_CASE("the history of a cut: in pieces of every size, from every record on")
