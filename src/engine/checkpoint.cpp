@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <ctime>
-#include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/crc32c.h"
+#include "engine/checkpoint_frames.h"
 #include "log/identity.h"
 
 namespace fluxion {
@@ -17,155 +14,8 @@ namespace {
 
 constexpr uint64_t kMagic = 0x54504b43584c46ull; // "FLXCKPT"
 constexpr uint32_t kFormat = 1;
-constexpr uint32_t kFrameHeaderBytes = 12;
-constexpr uint32_t kMaxFrameBytes = uint32_t{1} << 30;
 const std::string kPrefix = "checkpoint-";
 const std::string kTemporary = "checkpoint.tmp";
-
-// Goes to the disk as one: what a write to the log may have to wait for.
-constexpr uint64_t kSliceBytes = 1024 * 1024;
-// So much may be on its way to the disk, when nothing waits for it.
-constexpr uint64_t kAheadBytes = 16 * kSliceBytes;
-
-enum class FrameKind : uint32_t { Header = 1, View = 2, Block = 3, End = 4 };
-
-uint32_t frameCrc(uint64_t number, FrameKind kind, std::string_view payload)
-{
-    std::string head;
-    ByteWriter out(head);
-    out.u64(number);
-    out.u32(static_cast<uint32_t>(kind));
-    out.u32(static_cast<uint32_t>(payload.size()));
-    return crc32c(payload, crc32c(head));
-}
-
-class FrameWriter {
-  public:
-    FrameWriter(File& file, const CheckpointPace& pace) : m_file(file), m_pace(pace) {}
-
-    Status write(FrameKind kind, std::string_view payload)
-    {
-        if (payload.size() > kMaxFrameBytes)
-            return {Code::Internal, "a checkpoint block is too large"};
-        m_frame.clear();
-        ByteWriter out(m_frame);
-        out.u32(static_cast<uint32_t>(kind));
-        out.u32(static_cast<uint32_t>(payload.size()));
-        out.u32(frameCrc(m_number++, kind, payload));
-        out.raw(payload);
-        Status status = writeFully(m_file, m_offset, m_frame);
-        m_offset += m_frame.size();
-        if (status && m_offset - m_begun >= kSliceBytes)
-            writeBack();
-        return status;
-    }
-    uint64_t count() const { return m_number; }
-    uint64_t bytes() const { return m_offset; }
-
-  private:
-    // While the next slices are made the disk writes this one; or, beside writes, it has written it
-    // and rests.
-    void writeBack()
-    {
-        m_file.startWriteBack(m_begun, m_offset - m_begun);
-        if (m_pace.rest) {
-            m_file.awaitWriteBack(m_begun, m_offset - m_begun);
-            m_pace.rest();
-        } else if (m_begun > m_awaited + kAheadBytes) {
-            const uint64_t end = m_begun - kAheadBytes;
-            m_file.awaitWriteBack(m_awaited, end - m_awaited);
-            m_awaited = end;
-        }
-        m_begun = m_offset;
-    }
-
-    File& m_file;
-    const CheckpointPace& m_pace;
-    std::string m_frame;
-    uint64_t m_number = 0;
-    uint64_t m_offset = 0;
-    uint64_t m_begun = 0;   // up to here it is on its way to the medium,
-    uint64_t m_awaited = 0; // and up to here it has arrived
-};
-
-struct Frame {
-    FrameKind kind{};
-    std::string_view payload; // until the next one is read
-};
-
-class FrameReader {
-  public:
-    explicit FrameReader(File& file) : m_file(file) {}
-
-    enum class Blocks : uint8_t { Read, Skip };
-
-    // Of a block that is skipped only the head, unchecked.
-    Result<Frame> next(Blocks blocks = Blocks::Read)
-    {
-        char head[kFrameHeaderBytes];
-        auto got = m_file.readAt(m_offset, head, sizeof head);
-        if (!got)
-            return got.error();
-        if (got.value() < sizeof head)
-            return damaged("cut short");
-        ByteReader in(std::string_view(head, sizeof head));
-        Frame frame;
-        frame.kind = static_cast<FrameKind>(in.u32());
-        const uint32_t length = in.u32();
-        const uint32_t crc = in.u32();
-        auto size = m_file.size();
-        if (!size)
-            return size.error();
-        if (length > kMaxFrameBytes || length > size.value() - m_offset - kFrameHeaderBytes)
-            return damaged("cut short");
-        m_frameAt = m_offset;
-        if (frame.kind == FrameKind::Block && blocks == Blocks::Skip) {
-            ++m_number;
-            m_offset += kFrameHeaderBytes + length;
-            return frame;
-        }
-        if (m_buffer.size() < length)
-            m_buffer.resize(length);
-        got = m_file.readAt(m_offset + kFrameHeaderBytes, m_buffer.data(), length);
-        if (!got)
-            return got.error();
-        if (got.value() < length)
-            return damaged("cut short");
-        frame.payload = std::string_view(m_buffer).substr(0, length);
-        if (frameCrc(m_number, frame.kind, frame.payload) != crc)
-            return damaged("checksum does not match");
-        ++m_number;
-        m_offset += kFrameHeaderBytes + length;
-        return frame;
-    }
-    Error damaged(const std::string& what) const
-    {
-        return {Code::Damaged,
-                m_file.path() + ": damaged at offset " + std::to_string(m_offset) + ": " + what};
-    }
-    // The frame just read passed its checks, but says what it must not.
-    Error wrong(const std::string& what) const
-    {
-        return {Code::Damaged,
-                m_file.path() + ": damaged at offset " + std::to_string(m_frameAt) + ": " + what};
-    }
-    // Whole, but of another version of the server.
-    Error unknown(const std::string& what) const
-    {
-        return {Code::Usage,
-                m_file.path() + ": " + what +
-                    " that this version of the server does not know: start the one that wrote it"};
-    }
-    uint64_t count() const { return m_number; }
-    uint64_t offset() const { return m_offset; }
-
-  private:
-    File& m_file;
-    uint64_t m_number = 0;
-    uint64_t m_offset = 0;
-    uint64_t m_frameAt = 0;
-    std::string m_buffer;
-};
 
 // One view's way into and out of a checkpoint.
 struct ViewCodec {
@@ -183,6 +33,21 @@ constexpr ViewCodec kViews[] = {
     {View::ApiKeys, kApiKeysView, &Store::saveApiKeys, &Store::loadApiKeysBlock},
 };
 
+// The frame passed its checks, but says what it must not.
+Error wrong(const File& file, const CheckpointFrame& frame, const std::string& what)
+{
+    return {Code::Damaged,
+            file.path() + ": damaged at offset " + std::to_string(frame.offset) + ": " + what};
+}
+
+// Whole, but of another version of the server.
+Error unknown(const File& file, const std::string& what)
+{
+    return {Code::Usage,
+            file.path() + ": " + what +
+                " that this version of the server does not know: start the one that wrote it"};
+}
+
 std::string encodeHeader(const CheckpointInfo& info)
 {
     std::string bytes;
@@ -195,24 +60,24 @@ std::string encodeHeader(const CheckpointInfo& info)
     return bytes;
 }
 
-Result<CheckpointInfo> readHeader(FrameReader& in)
+Result<CheckpointInfo> readHeader(const File& file, CheckpointReader& in)
 {
-    auto frame = in.next();
-    if (!frame)
-        return frame.error();
-    ByteReader bytes(frame.value().payload);
+    CheckpointFrame frame;
+    if (const Status status = in.next(frame); !status)
+        return status.error();
+    ByteReader bytes(frame.payload());
     CheckpointInfo info;
     const uint64_t magic = bytes.u64();
     const uint32_t format = bytes.u32();
     const std::string_view history = bytes.raw(info.history.size());
     info.seq = bytes.u64();
     info.lastTimeUs = bytes.i64();
-    if (!bytes.ok() || magic != kMagic || frame.value().kind != FrameKind::Header)
-        return in.wrong("not a checkpoint");
+    if (!bytes.ok() || magic != kMagic || frame.kind != FrameKind::Header)
+        return wrong(file, frame, "not a checkpoint");
     if (format != kFormat)
-        return in.unknown("a checkpoint of format " + std::to_string(format) + ",");
+        return unknown(file, "a checkpoint of format " + std::to_string(format) + ",");
     if (!bytes.atEnd())
-        return in.wrong("the header is too long");
+        return wrong(file, frame, "the header is too long");
     std::memcpy(info.history.data(), history.data(), history.size());
     return info;
 }
@@ -220,7 +85,7 @@ Result<CheckpointInfo> readHeader(FrameReader& in)
 Status writeFrames(File& file, const CheckpointInfo& info, const Cut& cut,
                    const CheckpointPace& pace, uint64_t& bytes)
 {
-    FrameWriter out(file, pace);
+    CheckpointWriter out(file, pace);
     Status status = out.write(FrameKind::Header, encodeHeader(info));
     for (const ViewCodec& codec : kViews) {
         if (!status)
@@ -253,35 +118,38 @@ struct Announced {
     bool isRead() const { return version == codec->format.version; }
 };
 
-Result<Announced> readAnnounced(const FrameReader& in, std::string_view payload)
+Result<Announced> readAnnounced(const File& file, const CheckpointFrame& frame)
 {
-    ByteReader bytes(payload);
+    ByteReader bytes(frame.payload());
     const std::string_view name = bytes.text();
     const uint32_t version = bytes.u32();
     if (!bytes.ok() || !bytes.atEnd())
-        return in.wrong("a view's name cannot be read");
+        return wrong(file, frame, "a view's name cannot be read");
     for (const ViewCodec& codec : kViews) {
         if (name == codec.format.name)
             return Announced{&codec, version};
     }
-    return in.unknown("holds a view \"" + std::string(name) + "\"");
+    return unknown(file, "holds a view \"" + std::string(name) + "\"");
 }
 
 // One walk over a checkpoint's frames behind the header, up to its end.
-Status readFrames(FrameReader& in, File& file, Store& store, ViewSet wanted,
+Status readFrames(CheckpointReader& reader, File& file, Store& store, ViewSet wanted,
                   LoadedCheckpoint& loaded)
 {
+    const auto size = file.size();
+    if (!size)
+        return size.status();
+    CheckpointReadAhead in(reader, size.value());
     const ViewCodec* view = nullptr; // whose blocks come; null before the first
     bool skipping = false;           // these blocks
     loaded.missing = wanted;
     while (true) {
-        const uint64_t before = in.count();
-        auto frame = in.next();
-        if (!frame)
-            return frame.status();
-        const std::string_view payload = frame.value().payload;
-        if (frame.value().kind == FrameKind::View) {
-            const auto announced = readAnnounced(in, payload);
+        const auto next = in.next();
+        if (!next)
+            return next.status();
+        const CheckpointFrame& frame = *next.value();
+        if (frame.kind == FrameKind::View) {
+            const auto announced = readAnnounced(file, frame);
             if (!announced)
                 return announced.status();
             view = announced.value().codec;
@@ -293,20 +161,17 @@ Status readFrames(FrameReader& in, File& file, Store& store, ViewSet wanted,
                 loaded.foreign += (loaded.foreign.empty() ? "" : ", ") +
                                   std::string(view->format.name) + " of version " +
                                   std::to_string(announced.value().version);
-        } else if (frame.value().kind == FrameKind::Block && view) {
-            const Status status = skipping ? Status() : (store.*view->load)(payload);
+        } else if (frame.kind == FrameKind::Block && view) {
+            const Status status = skipping ? Status() : (store.*view->load)(frame.payload());
             if (!status)
-                return in.wrong(status.error().text);
-        } else if (frame.value().kind == FrameKind::End) {
-            ByteReader bytes(payload);
-            auto size = file.size();
-            if (!size)
-                return size.status();
-            if (bytes.u64() != before || !bytes.atEnd() || size.value() != in.offset())
-                return in.wrong("the end does not stand at the end");
+                return wrong(file, frame, status.error().text);
+        } else if (frame.kind == FrameKind::End) {
+            ByteReader bytes(frame.payload());
+            if (bytes.u64() != frame.number || !bytes.atEnd() || size.value() != frame.end)
+                return wrong(file, frame, "the end does not stand at the end");
             return {};
         } else {
-            return in.wrong("a frame stands where it must not");
+            return wrong(file, frame, "a frame stands where it must not");
         }
     }
 }
@@ -318,19 +183,19 @@ Result<bool> isReadable(Directory& directory, const std::string& name)
     auto file = directory.open(name, OpenMode::Read);
     if (!file)
         return file.error();
-    FrameReader in(*file.value());
-    if (const auto info = readHeader(in); !info)
+    CheckpointReader in(*file.value());
+    if (const auto info = readHeader(*file.value(), in); !info)
         return info.error();
     ViewSet read;
+    CheckpointFrame frame;
     while (true) {
-        auto frame = in.next(FrameReader::Blocks::Skip);
-        if (!frame)
-            return frame.error();
-        if (frame.value().kind == FrameKind::End)
+        if (const Status status = in.next(frame, CheckpointReader::Blocks::Skip); !status)
+            return status.error();
+        if (frame.kind == FrameKind::End)
             return read == ViewSet::all();
-        if (frame.value().kind != FrameKind::View)
+        if (frame.kind != FrameKind::View)
             continue;
-        const auto announced = readAnnounced(in, frame.value().payload);
+        const auto announced = readAnnounced(*file.value(), frame);
         if (!announced)
             return announced.error().code == Code::Usage ? Result<bool>(false) : announced.error();
         if (announced.value().isRead())
@@ -404,8 +269,8 @@ Result<CheckpointInfo> readCheckpointInfo(Directory& directory, const std::strin
     auto file = directory.open(name, OpenMode::Read);
     if (!file)
         return file.error();
-    FrameReader in(*file.value());
-    return readHeader(in);
+    CheckpointReader in(*file.value());
+    return readHeader(*file.value(), in);
 }
 
 Result<LoadedCheckpoint> loadCheckpoint(Directory& directory, const std::string& name, Store& store,
@@ -414,8 +279,8 @@ Result<LoadedCheckpoint> loadCheckpoint(Directory& directory, const std::string&
     auto file = directory.open(name, OpenMode::Read);
     if (!file)
         return file.error();
-    FrameReader in(*file.value());
-    auto info = readHeader(in);
+    CheckpointReader in(*file.value());
+    auto info = readHeader(*file.value(), in);
     if (!info)
         return info.error();
     LoadedCheckpoint loaded;

@@ -6,6 +6,7 @@
 //         (zigzag; the first record has none), then a varint length per record, then all data.
 
 #include <memory>
+#include <optional>
 
 #include <zstd.h>
 
@@ -49,8 +50,9 @@ bool readVarint(const char*& at, const char* end, uint64_t& out)
     return reader.ok();
 }
 
-bool decodeRaw(std::string_view bytes, size_t count, int64_t minTs,
-               std::vector<RecordView>& records)
+// Calls take(RecordView) for each record, which may refuse one. False unless the bytes are so many
+// records.
+template <class Take> bool walkRaw(std::string_view bytes, size_t count, int64_t minTs, Take&& take)
 {
     const char* at = bytes.data();
     const char* const end = at + bytes.size();
@@ -62,7 +64,8 @@ bool decodeRaw(std::string_view bytes, size_t count, int64_t minTs,
             length > static_cast<size_t>(end - at))
             return false;
         ts += delta;
-        records.push_back({static_cast<int64_t>(ts), {at, length}});
+        if (!take(RecordView{static_cast<int64_t>(ts), {at, length}}))
+            return false;
         at += length;
     }
     return at == end;
@@ -139,7 +142,10 @@ bool Chunk::decodeChecked(DecodedChunk& into) const
     into.records.clear();
     into.records.reserve(m_count);
     if (m_codec == ChunkCodec::Raw)
-        return decodeRaw(m_bytes, m_count, m_minTs, into.records);
+        return walkRaw(m_bytes, m_count, m_minTs, [&](const RecordView& record) {
+            into.records.push_back(record);
+            return true;
+        });
     std::string_view content;
     return unpack(m_bytes, into.buffer, content) &&
            decodeColumns(content, m_count, m_minTs, into.records);
@@ -218,18 +224,25 @@ Result<ChunkRef> Chunk::parse(ByteReader& in)
         return kDamaged;
     chunk->m_count = static_cast<uint32_t>(count);
 
-    DecodeScratch decoded;
-    if (!chunk->decodeChecked(*decoded))
-        return kDamaged;
-    const std::vector<RecordView>& records = decoded->records;
-    if (records.front().ts != minTs || records.back().ts != maxTs)
-        return kDamaged;
-    size_t dataBytes = records.front().data.size();
-    for (size_t i = 1; i < records.size(); ++i) {
-        if (records[i].ts <= records[i - 1].ts)
-            return kDamaged;
-        dataBytes += records[i].data.size();
+    size_t dataBytes = 0;
+    std::optional<int64_t> last;
+    const auto isPossible = [&](const RecordView& record) {
+        if (last ? record.ts <= *last : record.ts != minTs)
+            return false;
+        last = record.ts;
+        dataBytes += record.data.size();
+        return true;
+    };
+    bool whole = false;
+    if (chunk->m_codec == ChunkCodec::Raw) {
+        whole = walkRaw(chunk->m_bytes, count, minTs, isPossible);
+    } else {
+        DecodeScratch decoded;
+        whole = chunk->decodeChecked(*decoded) &&
+                std::all_of(decoded->records.begin(), decoded->records.end(), isPossible);
     }
+    if (!whole || last != maxTs)
+        return kDamaged;
     chunk->m_dataBytes = static_cast<uint32_t>(dataBytes);
     return ChunkRef(chunk.get());
 }

@@ -36,25 +36,33 @@ class SectionWriter {
         w.text(collection.name());
         return w;
     }
-    ByteWriter items() { return ByteWriter(m_items); }
+    ByteWriter items()
+    {
+        if (!m_isOpen)
+            open();
+        return ByteWriter(m_block);
+    }
     // After each item.
     Status added()
     {
         ++m_count;
-        if (m_block.size() + m_items.size() < kCheckpointBlockBytes)
+        if (m_block.size() < kCheckpointBlockBytes)
             return {};
         end(false);
         return flush();
     }
     void end(bool evenIfEmpty)
     {
-        if (m_count == 0 && !evenIfEmpty)
+        if (!m_isOpen && !evenIfEmpty)
             return;
-        m_block += m_header;
-        ByteWriter(m_block).varint(m_count);
-        m_block += m_items;
-        m_items.clear();
-        m_count = 0;
+        if (!m_isOpen)
+            open();
+        for (size_t i = 0; i < kCountBytes; ++i) {
+            const bool more = i + 1 < kCountBytes;
+            m_block[m_countAt + i] =
+                static_cast<char>((m_count >> (7 * i) & 0x7f) | (more ? 0x80 : 0));
+        }
+        m_isOpen = false;
     }
     Status flush()
     {
@@ -66,11 +74,25 @@ class SectionWriter {
     }
 
   private:
+    // The items' count is known behind them: a varint of so many bytes, whatever it is. A block has
+    // not as many items as it has bytes, and ends with the item that makes it large.
+    static constexpr size_t kCountBytes = 4;
+
+    void open()
+    {
+        m_block += m_header;
+        m_countAt = m_block.size();
+        m_block.append(kCountBytes, '\0');
+        m_count = 0;
+        m_isOpen = true;
+    }
+
     const BlockSink& m_sink;
     std::string m_header;
-    std::string m_items;
     std::string m_block;
+    size_t m_countAt = 0; // in the block
     uint64_t m_count = 0;
+    bool m_isOpen = false;
 };
 
 Status saveDocument(SectionWriter& out, std::string_view name, const Document& document)
