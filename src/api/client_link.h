@@ -25,8 +25,9 @@ class ReplyStream {
 class ClientLink {
   public:
     virtual ~ClientLink() = default;
-    // One message. Order is kept, also with streams.
-    virtual void send(FrameKind kind, std::string message) = 0;
+    // One message. Order is kept, also with streams. Takes the string's memory, or leaves it to be
+    // used again.
+    virtual void send(FrameKind kind, std::string&& message) = 0;
     // One message, however large.
     virtual void stream(FrameKind kind, std::unique_ptr<ReplyStream> reply) = 0;
     // No more messages come in until resumed; some that are on their way still may.

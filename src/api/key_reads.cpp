@@ -11,21 +11,8 @@ namespace fluxion {
 
 namespace {
 
-constexpr size_t kReplyRoomBytes = 96; // for what stands beside the value
-
-std::string replyOf(const std::string& id, const KeyRead& read)
-{
-    std::string out;
-    out.reserve(read.value().size() + kReplyRoomBytes);
-    ReplyWriter writer(out, id);
-    writer.text("value", read.value())
-        .boolean("found", read.state.found)
-        .unsignedInteger("ver", read.state.version);
-    if (read.state.expiryUs != 0)
-        writer.integer("expires", read.state.expiryUs / kUsPerMs);
-    writer.end();
-    return out;
-}
+constexpr size_t kReplyRoomBytes = 96;       // for what stands beside the value
+constexpr size_t kKeptReplyBytes = 4 * 1024; // more is given back after each
 
 } // namespace
 
@@ -54,8 +41,10 @@ bool KeyReads::answer()
 
 void KeyReads::rest()
 {
-    if (empty())
-        release(m_asked);
+    if (!empty())
+        return;
+    release(m_asked);
+    release(m_reply);
 }
 
 void KeyReads::answerSome()
@@ -66,7 +55,7 @@ void KeyReads::answerSome()
     // What is left is looked up anew when there is room: its values may be large.
     size_t done = 0;
     for (; done < count && !m_link.isFull(); ++done)
-        m_link.send(m_asked[done].kind, replyOf(m_asked[done].id, reads[done]));
+        write(m_asked[done], reads[done]);
     const auto first = m_asked.begin();
     std::rotate(first, first + static_cast<ptrdiff_t>(done),
                 first + static_cast<ptrdiff_t>(m_count));
@@ -76,6 +65,22 @@ void KeyReads::answerSome()
     if (m_idBytes > kMaxIdBytes)
         rest();
     m_idBytes = 0;
+}
+
+void KeyReads::write(const Asked& asked, const KeyRead& read)
+{
+    m_reply.clear();
+    m_reply.reserve(read.value().size() + kReplyRoomBytes);
+    ReplyWriter writer(m_reply, asked.id);
+    writer.text("value", read.value())
+        .boolean("found", read.state.found)
+        .unsignedInteger("ver", read.state.version);
+    if (read.state.expiryUs != 0)
+        writer.integer("expires", read.state.expiryUs / kUsPerMs);
+    writer.end();
+    m_link.send(asked.kind, std::move(m_reply));
+    if (m_reply.capacity() > kKeptReplyBytes)
+        release(m_reply);
 }
 
 // Those next to each other that are of one collection at a time.

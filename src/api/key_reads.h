@@ -45,12 +45,14 @@ class KeyReads {
 
     void answerSome();
     void look(std::span<KeyRead> reads) const;
+    void write(const Asked& asked, const KeyRead& read);
 
     const Service& m_service;
     ClientLink& m_link;
     std::vector<Asked> m_asked; // none or kMost, whose strings keep their room
     size_t m_count = 0;         // the first ones are asked for
     size_t m_idBytes = 0;       // of all since there were none
+    std::string m_reply;        // the one at hand; else its room only
     bool m_answering = false;
 };
 

@@ -106,6 +106,8 @@ Status writeFrames(File& file, const CheckpointInfo& info, const Cut& cut,
     std::string count;
     ByteWriter(count).u64(out.count());
     status = out.write(FrameKind::End, count);
+    if (status)
+        status = out.finish();
     bytes = out.bytes();
     return status ? file.sync() : status;
 }

@@ -1,5 +1,7 @@
 #include "engine/checkpoint_frames.h"
 
+#include <utility>
+
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/thread_name.h"
@@ -15,7 +17,7 @@ constexpr uint32_t kMaxFrameBytes = uint32_t{1} << 30;
 constexpr uint64_t kSliceBytes = 1024 * 1024;
 // So much may be on its way to the disk, when nothing waits for it.
 constexpr uint64_t kAheadBytes = 16 * kSliceBytes;
-// A larger file is read ahead.
+// A larger file has a thread that reads or writes it.
 constexpr uint64_t kSmallFileBytes = 1024 * 1024;
 
 uint32_t frameCrc(uint64_t number, FrameKind kind, std::string_view payload)
@@ -30,18 +32,78 @@ uint32_t frameCrc(uint64_t number, FrameKind kind, std::string_view payload)
 
 } // namespace
 
+CheckpointWriter::~CheckpointWriter()
+{
+    (void)finish().ok(); // who did not finish has a failure to tell already
+}
+
 Status CheckpointWriter::write(FrameKind kind, std::string_view payload)
 {
     if (payload.size() > kMaxFrameBytes)
         return {Code::Internal, "a checkpoint block is too large"};
-    m_frame.clear();
-    ByteWriter out(m_frame);
+    if (!m_thread.joinable() && !m_pace.rest && m_bytes > kSmallFileBytes)
+        m_thread = std::thread([this] { run(); });
+    const bool isThreaded = m_thread.joinable();
+    std::string* frame = &m_frames[0];
+    if (isThreaded) {
+        std::unique_lock lock(m_mutex);
+        m_changed.wait(lock, [this] { return m_made - m_written < kFrames || !m_status; });
+        if (!m_status)
+            return m_status;
+        frame = &m_frames[m_made % kFrames];
+    }
+    frame->clear();
+    ByteWriter out(*frame);
     out.u32(static_cast<uint32_t>(kind));
     out.u32(static_cast<uint32_t>(payload.size()));
     out.u32(frameCrc(m_number++, kind, payload));
     out.raw(payload);
-    Status status = writeFully(m_file, m_offset, m_frame);
-    m_offset += m_frame.size();
+    m_bytes += frame->size();
+    if (!isThreaded)
+        return put(*frame);
+    {
+        std::lock_guard lock(m_mutex);
+        ++m_made;
+    }
+    m_changed.notify_all();
+    return {};
+}
+
+Status CheckpointWriter::finish()
+{
+    if (!m_thread.joinable())
+        return {};
+    {
+        std::lock_guard lock(m_mutex);
+        m_stop = true;
+    }
+    m_changed.notify_all();
+    m_thread.join();
+    return m_status;
+}
+
+void CheckpointWriter::run()
+{
+    nameThread("checkpoint");
+    std::unique_lock lock(m_mutex);
+    while (m_status) {
+        m_changed.wait(lock, [this] { return m_stop || m_written < m_made; });
+        if (m_written == m_made)
+            return;
+        const std::string& frame = m_frames[m_written % kFrames];
+        lock.unlock();
+        Status status = put(frame);
+        lock.lock();
+        ++m_written;
+        m_status = std::move(status);
+        m_changed.notify_all();
+    }
+}
+
+Status CheckpointWriter::put(std::string_view frame)
+{
+    Status status = writeFully(m_file, m_offset, frame);
+    m_offset += frame.size();
     if (status && m_offset - m_begun >= kSliceBytes)
         writeBack();
     return status;

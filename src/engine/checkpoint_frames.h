@@ -20,24 +20,45 @@ namespace fluxion {
 
 enum class FrameKind : uint32_t { Header = 1, View = 2, Block = 3, End = 4 };
 
+// A large file goes to the system on a thread of its own, so that the next frames are made
+// meanwhile: unless it is to rest in between.
 class CheckpointWriter {
   public:
+    // Both outlive it; nobody else uses the file meanwhile.
     CheckpointWriter(File& file, const CheckpointPace& pace) : m_file(file), m_pace(pace) {}
+    ~CheckpointWriter();
+    CheckpointWriter(const CheckpointWriter&) = delete;
+    CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
+    // A failure may be that of an earlier frame; after one nothing more may be written.
     Status write(FrameKind kind, std::string_view payload);
+    // Once, after the last frame: whether all of them were written.
+    Status finish();
     uint64_t count() const { return m_number; }
-    uint64_t bytes() const { return m_offset; }
+    uint64_t bytes() const { return m_bytes; }
 
   private:
+    static constexpr size_t kFrames = 4;
+
+    Status put(std::string_view frame);
     void writeBack();
+    void run();
 
     File& m_file;
     const CheckpointPace& m_pace;
-    std::string m_frame;
     uint64_t m_number = 0;
-    uint64_t m_offset = 0;
-    uint64_t m_begun = 0;   // up to here it is on its way to the medium,
-    uint64_t m_awaited = 0; // and up to here it has arrived
+    uint64_t m_bytes = 0;                      // of all frames so far
+    uint64_t m_offset = 0;                     // up to here they were written,
+    uint64_t m_begun = 0;                      // up to here they are on their way to the medium,
+    uint64_t m_awaited = 0;                    // and up to here they have arrived
+    std::array<std::string, kFrames> m_frames; // a ring; without a thread the first
+    std::mutex m_mutex;                        // guards what follows
+    std::condition_variable m_changed;
+    size_t m_made = 0;    // frames for the thread,
+    size_t m_written = 0; // and what it has done
+    Status m_status;
+    bool m_stop = false;
+    std::thread m_thread;
 };
 
 // Without a payload where a block was skipped.

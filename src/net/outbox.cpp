@@ -38,7 +38,7 @@ Outbox::~Outbox()
         m_budget.giveBack(kShareBytes);
 }
 
-void Outbox::add(FrameKind kind, std::string message)
+void Outbox::add(FrameKind kind, std::string&& message)
 {
     if (m_items.empty() && message.size() <= kFragmentBytes && unsentBytes() <= kWriteAheadBytes)
         return writeFrame(kind, message, true);

@@ -26,7 +26,8 @@ class Outbox {
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
 
-    void add(FrameKind kind, std::string message);
+    // Takes the message only if it has to wait.
+    void add(FrameKind kind, std::string&& message);
     void add(FrameKind kind, std::unique_ptr<ReplyStream> stream);
 
     // Control frames go out at once, also between the fragments of a message.

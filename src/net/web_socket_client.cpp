@@ -118,7 +118,7 @@ void WebSocketClient::on(const FrameReader::Event& event)
     }
 }
 
-void WebSocketClient::send(FrameKind kind, std::string message)
+void WebSocketClient::send(FrameKind kind, std::string&& message)
 {
     if (m_closingUs != 0 || m_gone)
         return; // nothing may follow a close frame

@@ -34,7 +34,7 @@ class WebSocketClient : public QObject, public ClientLink, private Transport::Li
     void closeWhenDone(int code, std::string reason);
     void abort();
 
-    void send(FrameKind kind, std::string message) override;
+    void send(FrameKind kind, std::string&& message) override;
     void stream(FrameKind kind, std::unique_ptr<ReplyStream> reply) override;
     void setPaused(bool paused) override;
     bool isFull() const override { return m_full; }

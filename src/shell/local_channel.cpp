@@ -86,7 +86,7 @@ Error LocalChannel::lostError() const
     return {Code::Io, m_reason.empty() ? "the folder is closed" : m_reason};
 }
 
-void LocalChannel::send(FrameKind, std::string message)
+void LocalChannel::send(FrameKind, std::string&& message)
 {
     if (message.size() > m_maxBytes)
         return abortSoon("an answer was too large");

@@ -24,7 +24,7 @@ class LocalChannel : public Channel, public ClientLink {
     void taken(size_t bytes) override;
     Error lostError() const override;
 
-    void send(FrameKind kind, std::string message) override;
+    void send(FrameKind kind, std::string&& message) override;
     void stream(FrameKind kind, std::unique_ptr<ReplyStream> reply) override;
     void setPaused(bool) override {} // who asks here waits for answers
     bool isFull() const override { return false; }

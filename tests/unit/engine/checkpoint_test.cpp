@@ -100,3 +100,36 @@ TEST_CASE("a large checkpoint that cannot be read says so, wherever that happens
     }
     CHECK(reads > 50);
 }
+
+TEST_CASE("a large checkpoint that cannot be written leaves nothing, wherever that happens")
+{
+    Large large;
+    Store store;
+    REQUIRE(large.load(store).ok());
+    const auto directory = large.f.disk->directory();
+    const auto info = readCheckpointInfo(*directory, large.name);
+    REQUIRE(info.ok());
+    large.f.disk->removeContents(large.name);
+    const Cut cut = store.openCut();
+    using Fault = SimFailure::Fault;
+    uint64_t writes = 0;
+    for (bool failed = true; failed; ++writes) {
+        REQUIRE(writes < 1000);
+        large.f.disk->setPlan({0, {{SimOp::Write, writes + 1, false, Fault::NoSpace}}});
+        const auto written = writeCheckpoint(*directory, info.value(), cut);
+        failed = !written.ok();
+        CHECK(tokenOf(written.status()) == (failed ? "storage_full" : "ok"));
+        CHECK_FALSE(large.f.disk->contents("checkpoint.tmp"));
+        CHECK(large.f.disk->contents(large.name).has_value() == !failed);
+        if (!failed)
+            CHECK(written.value() == large.bytes.size());
+    }
+    CHECK(writes > 10);
+    CHECK(large.f.disk->contents(large.name)->size() == large.bytes.size());
+    Store again;
+    REQUIRE(large.load(again).ok());
+    CHECK(contentHash(again.openCut()) == large.hash);
+    large.f.disk->setPlan({0, {{SimOp::Sync}}});
+    CHECK(tokenOf(writeCheckpoint(*directory, info.value(), cut).status()) == "io_error");
+    CHECK_FALSE(large.f.disk->contents("checkpoint.tmp"));
+}
