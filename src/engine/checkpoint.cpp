@@ -72,7 +72,7 @@ Result<CheckpointInfo> readHeader(const File& file, CheckpointReader& in)
     const std::string_view history = bytes.raw(info.history.size());
     info.seq = bytes.u64();
     info.lastTimeUs = bytes.i64();
-    if (!bytes.ok() || magic != kMagic || frame.kind != FrameKind::Header)
+    if (!bytes.ok() || magic != kMagic || frame.kind != CheckpointFrameKind::Header)
         return wrong(file, frame, "not a checkpoint");
     if (format != kFormat)
         return unknown(file, "a checkpoint of format " + std::to_string(format) + ",");
@@ -86,26 +86,26 @@ Status writeFrames(File& file, const CheckpointInfo& info, const Cut& cut,
                    const CheckpointPace& pace, uint64_t& bytes)
 {
     CheckpointWriter out(file, pace);
-    Status status = out.write(FrameKind::Header, encodeHeader(info));
+    Status status = out.write(CheckpointFrameKind::Header, encodeHeader(info));
     for (const ViewCodec& codec : kViews) {
         if (!status)
             return status;
         std::string name;
         ByteWriter(name).text(codec.format.name);
         ByteWriter(name).u32(codec.format.version);
-        status = out.write(FrameKind::View, name);
+        status = out.write(CheckpointFrameKind::View, name);
         if (status)
             status = codec.save(cut, [&](std::string_view block) {
                 if (pace.between)
                     pace.between();
-                return out.write(FrameKind::Block, block);
+                return out.write(CheckpointFrameKind::Block, block);
             });
     }
     if (!status)
         return status;
     std::string count;
     ByteWriter(count).u64(out.count());
-    status = out.write(FrameKind::End, count);
+    status = out.write(CheckpointFrameKind::End, count);
     if (status)
         status = out.finish();
     bytes = out.bytes();
@@ -150,7 +150,7 @@ Status readFrames(CheckpointReader& reader, File& file, Store& store, ViewSet wa
         if (!next)
             return next.status();
         const CheckpointFrame& frame = *next.value();
-        if (frame.kind == FrameKind::View) {
+        if (frame.kind == CheckpointFrameKind::View) {
             const auto announced = readAnnounced(file, frame);
             if (!announced)
                 return announced.status();
@@ -163,11 +163,11 @@ Status readFrames(CheckpointReader& reader, File& file, Store& store, ViewSet wa
                 loaded.foreign += (loaded.foreign.empty() ? "" : ", ") +
                                   std::string(view->format.name) + " of version " +
                                   std::to_string(announced.value().version);
-        } else if (frame.kind == FrameKind::Block && view) {
+        } else if (frame.kind == CheckpointFrameKind::Block && view) {
             const Status status = skipping ? Status() : (store.*view->load)(frame.payload());
             if (!status)
                 return wrong(file, frame, status.error().text);
-        } else if (frame.kind == FrameKind::End) {
+        } else if (frame.kind == CheckpointFrameKind::End) {
             ByteReader bytes(frame.payload());
             if (bytes.u64() != frame.number || !bytes.atEnd() || size.value() != frame.end)
                 return wrong(file, frame, "the end does not stand at the end");
@@ -193,9 +193,9 @@ Result<bool> isReadable(Directory& directory, const std::string& name)
     while (true) {
         if (const Status status = in.next(frame, CheckpointReader::Blocks::Skip); !status)
             return status.error();
-        if (frame.kind == FrameKind::End)
+        if (frame.kind == CheckpointFrameKind::End)
             return read == ViewSet::all();
-        if (frame.kind != FrameKind::View)
+        if (frame.kind != CheckpointFrameKind::View)
             continue;
         const auto announced = readAnnounced(*file.value(), frame);
         if (!announced)

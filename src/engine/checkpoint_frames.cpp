@@ -20,7 +20,7 @@ constexpr uint64_t kAheadBytes = 16 * kSliceBytes;
 // A larger file has a thread that reads or writes it.
 constexpr uint64_t kSmallFileBytes = 1024 * 1024;
 
-uint32_t frameCrc(uint64_t number, FrameKind kind, std::string_view payload)
+uint32_t frameCrc(uint64_t number, CheckpointFrameKind kind, std::string_view payload)
 {
     std::string head;
     ByteWriter out(head);
@@ -37,7 +37,7 @@ CheckpointWriter::~CheckpointWriter()
     (void)finish().ok(); // who did not finish has a failure to tell already
 }
 
-Status CheckpointWriter::write(FrameKind kind, std::string_view payload)
+Status CheckpointWriter::write(CheckpointFrameKind kind, std::string_view payload)
 {
     if (payload.size() > kMaxFrameBytes)
         return {Code::Internal, "a checkpoint block is too large"};
@@ -140,7 +140,7 @@ Status CheckpointReader::next(CheckpointFrame& frame, Blocks blocks)
     if (got.value() < sizeof head)
         return damaged("cut short");
     ByteReader in(std::string_view(head, sizeof head));
-    frame.kind = static_cast<FrameKind>(in.u32());
+    frame.kind = static_cast<CheckpointFrameKind>(in.u32());
     const uint32_t length = in.u32();
     const uint32_t crc = in.u32();
     const auto size = m_file.size();
@@ -151,7 +151,7 @@ Status CheckpointReader::next(CheckpointFrame& frame, Blocks blocks)
     frame.number = m_number;
     frame.offset = m_offset;
     frame.end = m_offset + kFrameHeaderBytes + length;
-    const bool isSkipped = frame.kind == FrameKind::Block && blocks == Blocks::Skip;
+    const bool isSkipped = frame.kind == CheckpointFrameKind::Block && blocks == Blocks::Skip;
     frame.bytes.resize(isSkipped ? 0 : length);
     if (!isSkipped) {
         got = m_file.readAt(m_offset + kFrameHeaderBytes, frame.bytes.data(), length);
@@ -199,7 +199,7 @@ void CheckpointReadAhead::run()
             frame = &m_frames[m_read % kFrames];
         }
         const Status status = m_reader.next(*frame);
-        more = status && frame->kind != FrameKind::End;
+        more = status && frame->kind != CheckpointFrameKind::End;
         {
             std::lock_guard lock(m_mutex);
             if (status)

@@ -18,7 +18,7 @@
 
 namespace fluxion {
 
-enum class FrameKind : uint32_t { Header = 1, View = 2, Block = 3, End = 4 };
+enum class CheckpointFrameKind : uint32_t { Header = 1, View = 2, Block = 3, End = 4 };
 
 // A large file goes to the system on a thread of its own, so that the next frames are made
 // meanwhile: unless it is to rest in between.
@@ -31,7 +31,7 @@ class CheckpointWriter {
     CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
     // A failure may be that of an earlier frame; after one nothing more may be written.
-    Status write(FrameKind kind, std::string_view payload);
+    Status write(CheckpointFrameKind kind, std::string_view payload);
     // Once, after the last frame: whether all of them were written.
     Status finish();
     uint64_t count() const { return m_number; }
@@ -63,7 +63,7 @@ class CheckpointWriter {
 
 // Without a payload where a block was skipped.
 struct CheckpointFrame {
-    FrameKind kind{};
+    CheckpointFrameKind kind{};
     uint64_t number = 0;
     uint64_t offset = 0; // in the file,
     uint64_t end = 0;    // and of the next one
