@@ -205,6 +205,29 @@ def machine_path(path, lines):
             yield number, "a path of one machine"
 
 
+DEFINED_TYPE = re.compile(r"^(?:template <.*?> )?(?:class|struct|enum(?: class)?) "
+                          r"(?:\[\[nodiscard\]\] )?(\w+)(?: final)?(?: :[^:].*)? \{", re.MULTILINE)
+
+
+def types_of_one_name(files):
+    """Two types of one name in one namespace: no compiler sees both, and the linker mixes them."""
+    defined = {}
+    for path, text in files:
+        if not path.startswith("src/") or not path.endswith(".h"):
+            continue
+        space = re.search(r"^namespace ([\w:]+) \{", text, re.MULTILINE)
+        for name in DEFINED_TYPE.findall(text) if space else ():
+            first = defined.setdefault((space[1], name), path)
+            if first != path:
+                yield f"{path}: {name} is defined in {first}, too"
+
+
+ONE_NAME = [("src/net/a.h", "namespace fluxion {\n\nenum class Kind { A };\n"),
+            ("src/log/b.h", "namespace fluxion {\n\nenum class Kind : unsigned char { B };\n")]
+TWO_NAMES = [("src/net/a.h", "namespace fluxion {\n\nclass Kind;\n"),
+             ("src/log/b.h", "namespace fluxion {\n\nclass Kind : public Base {\n"),
+             ("src/shell/c.h", "namespace fluxion::shell {\n\nstruct Kind {\n")]
+
 LONG_BODY = "void f()\n{\n" + "    g();\n" * MAX_FUNCTION_LINES + "}\n"
 
 # rule, a (path, text) that breaks it, a (path, text) that comes close and does not.
@@ -283,6 +306,10 @@ def main():
     for rule in dict.fromkeys(rule for rule, _, _ in RULES):
         found = [f"{path}:{line}: {rule.__name__}: {what}"
                  for path, text in files for line, what in violations(rule, path, text)]
+        count(not found, "\n".join(found))
+    count(list(types_of_one_name(ONE_NAME)), "types_of_one_name: does not fire")
+    for some in (TWO_NAMES, files):
+        found = list(types_of_one_name(some))
         count(not found, "\n".join(found))
     for path, text in files:
         if path.endswith(CODE) and text.count("\n") > NOTED_FILE_LINES:
